@@ -1,0 +1,1 @@
+"""What the rest is made of: bounds, schema, chunks and bytes. NumPy only."""

@@ -1,0 +1,67 @@
+"""A run of consecutive entries: the unit of compression, of seeking and of parallelism."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from baler.core.schema import Column, Schema
+from baler.errors import Corrupt
+
+Array = npt.NDArray[Any]
+
+MAX_COLUMN_BYTES = 1 << 30
+"""No column of one chunk may decode to more bytes; a reader refuses before it allocates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The flat arrays of all columns for ``entries`` consecutive entries."""
+
+    entries: int
+    columns: Mapping[str, Array]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns in their own dtypes."""
+        return sum(array.nbytes for array in self.columns.values())
+
+
+def column_size(column: Column, entries: int, counts: Array | None) -> int:
+    """Return how many values a column has, given the values of its counts column (or None).
+
+    Raises Corrupt if counts are negative or the column would exceed MAX_COLUMN_BYTES.
+    """
+    rows = entries
+    if counts is not None:
+        if counts.size and counts.dtype.kind == "i" and int(counts.min()) < 0:
+            raise Corrupt(f"counts of column {column.name!r} are negative ({int(counts.min())})")
+        limit = MAX_COLUMN_BYTES + 1
+        largest = int(counts.max()) if counts.size else 0
+        rows = limit if largest >= limit else int(counts.sum(dtype=np.int64))
+    size = rows * column.width
+    if size * column.dtype.itemsize > MAX_COLUMN_BYTES:
+        raise Corrupt(
+            f"column {column.name!r} of one chunk has more than {MAX_COLUMN_BYTES} bytes; "
+            "write smaller chunks"
+        )
+    return size
+
+
+def check_chunk(schema: Schema, chunk: Chunk) -> None:
+    """Raise Corrupt unless every column of the schema is there with its dtype and length."""
+    for column in schema.columns:
+        array = chunk.columns.get(column.name)
+        if array is None:
+            raise Corrupt(f"chunk has no column {column.name!r}")
+        counts = None if column.counts is None else chunk.columns[column.counts]
+        expected = column_size(column, chunk.entries, counts)
+        if array.ndim != 1 or array.dtype != column.dtype or array.size != expected:
+            raise Corrupt(
+                f"column {column.name!r} is {array.dtype} of shape {array.shape}, "
+                f"expected {column.dtype} of shape ({expected},)"
+            )

@@ -1,0 +1,1 @@
+"""Integers and bytes to fewer bytes, exactly."""

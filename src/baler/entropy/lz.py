@@ -1,0 +1,49 @@
+"""Zstandard and LZMA over bytes, with output sizes checked before anything is allocated."""
+
+from __future__ import annotations
+
+import lzma
+
+import zstandard
+
+from baler.errors import Corrupt
+
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 24, "lc": 3, "lp": 0, "pb": 0}]
+
+
+def lzma_compress(data: bytes) -> bytes:
+    """Return data as a raw LZMA2 stream (lc=3, lp=0, pb=0, dictionary 16 MiB)."""
+    return lzma.compress(data, format=lzma.FORMAT_RAW, filters=_FILTERS)
+
+
+def lzma_decompress(data: bytes | memoryview, size: int) -> bytes:
+    """Invert `lzma_compress`; raises Corrupt unless exactly ``size`` bytes come out."""
+    decompressor = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_FILTERS)
+    try:
+        out = decompressor.decompress(bytes(data), max_length=size + 1)
+    except lzma.LZMAError as error:
+        raise Corrupt(f"an LZMA stream is damaged: {error}") from error
+    if len(out) != size or not decompressor.eof or decompressor.unused_data:
+        raise Corrupt(f"an LZMA stream does not decode to {size} bytes")
+    return out
+
+
+def zstd_compress(data: bytes, level: int) -> bytes:
+    """Return data as one zstd frame without checksum, content size or dictionary id."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level, source_size=len(data), write_content_size=0, write_checksum=0, write_dict_id=0
+    )
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
+
+
+def zstd_decompress(data: bytes | memoryview, size: int) -> bytes:
+    """Invert `zstd_compress`; raises Corrupt unless exactly ``size`` bytes come out."""
+    try:
+        out = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
+            bytes(data), max_output_size=max(size, 1), allow_extra_data=False
+        )
+    except zstandard.ZstdError as error:
+        raise Corrupt(f"a zstd frame is damaged: {error}") from error
+    if len(out) != size:
+        raise Corrupt(f"a zstd frame decodes to {len(out)} bytes, expected {size}")
+    return out
