@@ -20,12 +20,25 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Mask:
+    """Wherever a parent has the value ``hidden``, a column has ``value``; a hint, not stored."""
+
+    parent: int
+    hidden: bytes  # one value of the parent's dtype
+    value: bytes  # one value of the column's dtype
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnRecipe:
-    """How one column is coded: its resolved bound and the columns it may look at."""
+    """How one column is coded: its resolved bound and the columns it may look at.
+
+    The first parent of a column with a ``sigma`` bound is the column of uncertainties.
+    """
 
     bound: Bound
     parents: tuple[int, ...] = ()  # positions; decoded values of these are the column's context
     predictions: tuple[Prediction, ...] = ()  # encoder only
+    masks: tuple[Mask, ...] = ()  # encoder only
     dither: bool = False  # encoder only; payloads say themselves whether they are dithered
 
 

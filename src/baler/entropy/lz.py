@@ -8,17 +8,21 @@ import zstandard
 
 from baler.errors import Corrupt
 
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 24, "lc": 3, "lp": 0, "pb": 0}]
+_DICTIONARY = 1 << 24
+_FILTER = {"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 3, "lp": 0, "pb": 0}
 
 
 def lzma_compress(data: bytes) -> bytes:
-    """Return data as a raw LZMA2 stream (lc=3, lp=0, pb=0, dictionary 16 MiB)."""
-    return lzma.compress(data, format=lzma.FORMAT_RAW, filters=_FILTERS)
+    """Return data as a raw LZMA2 stream (lc=3, lp=0, pb=0, dictionary at most 16 MiB)."""
+    dictionary = min(_DICTIONARY, max(1 << 12, 1 << len(data).bit_length()))
+    filters = [{**_FILTER, "dict_size": dictionary}]
+    return lzma.compress(data, format=lzma.FORMAT_RAW, filters=filters)
 
 
 def lzma_decompress(data: bytes | memoryview, size: int) -> bytes:
     """Invert `lzma_compress`; raises Corrupt unless exactly ``size`` bytes come out."""
-    decompressor = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_FILTERS)
+    filters = [{**_FILTER, "dict_size": _DICTIONARY}]
+    decompressor = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=filters)
     try:
         out = decompressor.decompress(bytes(data), max_length=size + 1)
     except lzma.LZMAError as error:

@@ -1,0 +1,278 @@
+"""Values on a lattice: quantised floats, rounded mantissas, decimals, and predicted columns.
+
+Each value becomes an unsigned symbol. Symbols below the number of *atoms* stand for exact values
+(sentinels, NaN, -0.0); the next one, if there are *escapes*, for a value kept verbatim; the rest
+for lattice numbers, counted from the smallest one in the payload. With a prediction, the symbol
+holds the number less the number that the lattice gives to the predicted value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from baler.codecs.base import (
+    Array,
+    Codec,
+    Context,
+    Inner,
+    Keeps,
+    decode_payload,
+    describe_payload,
+    parent_values,
+    register,
+)
+from baler.codecs.formulas import BY_NAME, FORMULAS, predict
+from baler.codecs.plain import from_bytes
+from baler.core.bounds import Bools, same_bits
+from baler.core.bytes import ByteReader, sized, unzigzag, varint, zigzag
+from baler.core.recipe import Prediction
+from baler.errors import Corrupt
+from baler.quantise.dither import shifts
+from baler.quantise.lattice import (
+    LOWEST,
+    MAX_BINS,
+    Bits,
+    Decimal,
+    Integers,
+    Lattice,
+    Logarithmic,
+    Scaled,
+    Uniform,
+)
+from baler.quantise.logarithm import ONE
+
+MAX_ATOMS = 64
+_DITHERED, _PREDICTED = 0x40, 0x80
+_SYMBOLS = tuple(np.dtype(f"<u{width}") for width in (1, 2, 4, 8))
+
+
+@register
+class Grid(Codec):
+    """A lattice, perhaps a prediction, atoms, escapes, symbols."""
+
+    code: ClassVar[int] = 10
+    name: ClassVar[str] = "grid"
+
+    def decode(
+        self, body: ByteReader, dtype: np.dtype[Any], size: int, context: Context, depth: int
+    ) -> Array:
+        """Turn symbols into values."""
+        flags = body.byte()
+        seed = int.from_bytes(body.take(8), "little") if flags & _DITHERED else None
+        lattice = _lattice(flags & 0x3F, body, dtype, size, context, seed)
+        prediction = _prediction(body, dtype) if flags & _PREDICTED else None
+        base = unzigzag(body.varint())
+        if not -(1 << 63) <= base < 1 << 63:
+            raise Corrupt(f"the smallest lattice number is {base}")
+        atoms = body.varint()
+        if atoms > MAX_ATOMS:
+            raise Corrupt(f"{atoms} atoms; allowed are {MAX_ATOMS}")
+        atom_values = from_bytes(body.take(atoms * dtype.itemsize), dtype)
+        escapes = body.varint()
+        if escapes > size:
+            raise Corrupt(f"{escapes} escapes among {size} values")
+        escaped = (
+            decode_payload(ByteReader(body.sized()), dtype, escapes, context, depth)
+            if escapes
+            else np.empty(0, dtype)
+        )
+        width = body.byte()
+        if width >= len(_SYMBOLS):
+            raise Corrupt(f"symbols have the unknown dtype {width}")
+        symbols = decode_payload(body, _SYMBOLS[width], size, context, depth)
+        head = atoms + (escapes > 0)
+
+        if prediction is None and lattice.is_table and size:
+            top = int(symbols.max()) + 1
+            if top <= max(size, 1 << 12) and top >= head:
+                numbers = np.arange(top - head, dtype=np.int64) + base
+                escape = np.zeros(int(escapes > 0), dtype)
+                table = np.concatenate([atom_values, escape, lattice.values(numbers, dtype)])
+                values = table[symbols]
+                if escapes:
+                    _put(values, symbols == atoms, escaped)
+                return values
+
+        with np.errstate(over="ignore"):
+            numbers = (symbols.astype(np.uint64) - np.uint64(head)).view(np.int64) + base
+            if prediction is not None:
+                numbers = numbers + predicted_numbers(prediction, lattice, dtype, size, context)
+        values = lattice.values(numbers, dtype)
+        if atoms:
+            chosen = symbols < atoms
+            values[chosen] = atom_values[symbols[chosen]]
+        if escapes:
+            _put(values, symbols == atoms, escaped)
+        return values
+
+    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+        """Name the lattice, the formula, and what codes the symbols."""
+        flags = body.byte()
+        if flags & _DITHERED:
+            body.take(8)
+        nothing = np.empty(0)
+        lattice = _lattice(flags & 0x3F, body, dtype, 0, lambda _: nothing, None)
+        name = lattice.name + "+dither" * bool(flags & _DITHERED)
+        if flags & _PREDICTED:
+            name += f"~{_prediction(body, dtype).formula}"
+        body.varint()
+        body.take(body.varint() * dtype.itemsize)
+        if body.varint():
+            body.sized()
+        symbols = _SYMBOLS[body.byte()]
+        return f"{name}>{describe_payload(body, symbols)}"
+
+
+def _put(values: Array, where: Bools, escaped: Array) -> None:
+    if int(where.sum()) != escaped.size:
+        raise Corrupt(f"{int(where.sum())} escape symbols for {escaped.size} escapes")
+    values[where] = escaped
+
+
+def predicted_numbers(
+    prediction: Prediction, lattice: Lattice, dtype: np.dtype[Any], size: int, context: Context
+) -> Array:
+    """Return the lattice numbers of predicted values (int64)."""
+    parents = [parent_values(context, position, size) for position in prediction.parents]
+    if dtype.kind != "f" and any(p.dtype.kind == "f" for p in parents):
+        raise Corrupt("a column of integers is predicted from floats")
+    guess = predict(BY_NAME[prediction.formula], parents, prediction.constant, dtype.kind)
+    if isinstance(lattice, Bits):
+        with np.errstate(over="ignore"):
+            guess = guess.astype(dtype)
+    return lattice.nearest(guess)
+
+
+def _prediction(body: ByteReader, dtype: np.dtype[Any]) -> Prediction:
+    code = body.byte()
+    if code >= len(FORMULAS) or (dtype.kind != "f" and not FORMULAS[code].integer):
+        raise Corrupt(f"there is no formula {code} for {dtype}")
+    parents = tuple(body.varint() for _ in range(FORMULAS[code].arity))
+    return Prediction(FORMULAS[code].name, parents, body.float64())
+
+
+def _lattice(
+    code: int,
+    body: ByteReader,
+    dtype: np.dtype[Any],
+    size: int,
+    context: Context,
+    seed: int | None,
+) -> Lattice:
+    if (code == Integers.code) != (dtype.kind != "f"):
+        raise Corrupt(f"lattice {code} does not hold values of {dtype}")
+    dither = None if seed is None else shifts(seed, size)
+    if dither is not None and code not in (Uniform.code, Scaled.code, Logarithmic.code):
+        raise Corrupt(f"lattice {code} cannot be dithered")
+    if code == Integers.code:
+        return Integers()
+    if code == Bits.code:
+        shift = body.byte()
+        if shift >= 8 * dtype.itemsize:
+            raise Corrupt(f"a shift by {shift} bits leaves nothing of {dtype}")
+        return Bits(shift)
+    if code == Decimal.code:
+        digits = body.byte()
+        if digits > Decimal.most:
+            raise Corrupt(f"{digits} decimal digits; allowed are {Decimal.most}")
+        return Decimal(digits)
+    if code == Uniform.code:
+        return Uniform(body.float64(), dither)
+    if code == Scaled.code:
+        scale, parent = body.float64(), body.varint()
+        sigma = parent_values(context, parent, size)
+        return Scaled(scale, sigma.astype(np.float64), parent, dither)
+    if code == Logarithmic.code:
+        bins, octaves, phase, lowest = body.varint(), body.byte(), body.varint(), body.varint()
+        if not 1 <= bins <= MAX_BINS or octaves > 6 or phase >= ONE or lowest > 2 * LOWEST:
+            raise Corrupt("the parameters of a logarithmic lattice are out of range")
+        return Logarithmic(bins, 1 << octaves, phase, lowest - LOWEST, body.float64(), dither)
+    raise Corrupt(f"there is no lattice {code}")
+
+
+def encode_grid(
+    values: Array,
+    lattice: Lattice,
+    inner: Inner,
+    *,
+    keeps: Keeps,
+    exact: Array | None = None,
+    prediction: Prediction | None = None,
+    context: Context | None = None,
+    seed: int | None = None,
+) -> bytes | None:
+    """Return a payload; None if the lattice serves fewer than half of the values.
+
+    ``keeps(values, decoded)`` tells which values may come back as decoded; all others become atoms
+    or escapes. ``exact`` lists values that are to be atoms. ``seed`` belongs to the shifts of a
+    dithered lattice.
+    """
+    numbers = lattice.nearest(values)
+    if isinstance(lattice, Logarithmic):
+        lattice = _lowered(lattice, values)
+        numbers = lattice.nearest(values)
+    served = keeps(values, lattice.values(numbers, values.dtype))
+    atoms = _atoms(values, served, exact)
+    symbols_of = np.full(values.size, -1, np.int8)
+    for i, atom in enumerate(atoms):
+        chosen = same_bits(values, np.repeat(atom, 1))
+        symbols_of[chosen] = i
+        served = served & ~chosen
+    escaped = ~served & (symbols_of < 0)
+    escapes = int(escaped.sum())
+    if 2 * escapes > values.size:
+        return None
+    flags = lattice.code
+    head = b""
+    if seed is not None:
+        flags |= _DITHERED
+        head += seed.to_bytes(8, "little")
+    head += lattice.parameters()
+    if prediction is not None and context is not None:
+        flags |= _PREDICTED
+        formula = BY_NAME[prediction.formula]
+        head += bytes([formula.code]) + b"".join(varint(p) for p in prediction.parents)
+        head += np.float64(prediction.constant).tobytes()
+        numbers = numbers - predicted_numbers(
+            prediction, lattice, values.dtype, values.size, context
+        )
+    base = int(numbers.min(where=served, initial=np.iinfo(np.int64).max)) if served.any() else 0
+    symbols = (numbers - base).view(np.uint64)
+    first = len(atoms) + (escapes > 0)
+    top = int(symbols.max(where=served, initial=0)) + first
+    if top >= 1 << 63:
+        return None
+    symbols += np.uint64(first)
+    if not served.all():
+        symbols = np.where(served, symbols, np.where(escaped, len(atoms), symbols_of).astype(np.uint64))
+    width = next(i for i, dtype in enumerate(_SYMBOLS) if top <= np.iinfo(dtype).max)
+    head += varint(zigzag(base)) + varint(len(atoms)) + atoms.tobytes() + varint(escapes)
+    if escapes:
+        head += sized(inner(values[escaped]))
+    return bytes([Grid.code, flags]) + head + bytes([width]) + inner(symbols.astype(_SYMBOLS[width]))
+
+
+def _lowered(lattice: Logarithmic, values: Array) -> Logarithmic:
+    """Return the lattice with its first bin at the smallest magnitude there is."""
+    exact = values.astype(np.float64)
+    if lattice.shifts is not None:
+        exact = exact / (1.0 + lattice.spread * lattice.shifts)
+    k, inside = lattice.bin(exact)
+    lowest = int(k.min(where=inside, initial=LOWEST))
+    return replace(lattice, lowest=0 if lowest == LOWEST else lowest)
+
+
+def _atoms(values: Array, served: Bools, exact: Array | None) -> Array:
+    """Return what becomes an atom: the values asked for, and frequent ones that are not served."""
+    atoms = np.empty(0, values.dtype) if exact is None else exact
+    missing = values[~served]
+    if missing.size:
+        bits, counts = np.unique(missing.view(f"u{values.dtype.itemsize}"), return_counts=True)
+        frequent = bits[np.argsort(-counts, kind="stable")][: np.count_nonzero(counts > 1)]
+        known = atoms.view(bits.dtype)
+        new = frequent[~np.isin(frequent, known)][: max(0, 16 - atoms.size)]
+        atoms = np.concatenate([atoms, new.view(values.dtype)])
+    return atoms

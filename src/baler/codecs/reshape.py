@@ -1,0 +1,125 @@
+"""Codecs that make another array of an array, exactly: byte planes, bits, ranks."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from baler.codecs.base import (
+    Array,
+    Codec,
+    Context,
+    Inner,
+    decode_payload,
+    describe_payload,
+    register,
+)
+from baler.core.bytes import ByteReader, sized, varint
+from baler.errors import Corrupt
+from baler.transforms import shuffled, unshuffled
+
+MAX_RANKS = 1 << 16
+"""The most distinct values that a rank codec lists."""
+_U1 = np.dtype(np.uint8)
+
+
+@register
+class Shuffle(Codec):
+    """The first bytes of all values, then their second bytes, and so on, as one uint8 array."""
+
+    code: ClassVar[int] = 5
+    name: ClassVar[str] = "shuffle"
+
+    def decode(
+        self, body: ByteReader, dtype: np.dtype[Any], size: int, context: Context, depth: int
+    ) -> Array:
+        """Put the bytes back in order."""
+        octets = decode_payload(body, _U1, size * dtype.itemsize, context, depth)
+        if dtype.kind == "b":
+            raise Corrupt("booleans have no byte planes")
+        return unshuffled(octets, dtype)
+
+    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+        """Name what codes the bytes."""
+        return f"{self.name}>{describe_payload(body, _U1)}"
+
+
+@register
+class Flags(Codec):
+    """Booleans, eight to a byte, the first one in the lowest bit; unused bits are zero."""
+
+    code: ClassVar[int] = 6
+    name: ClassVar[str] = "flags"
+
+    def decode(
+        self, body: ByteReader, dtype: np.dtype[Any], size: int, context: Context, depth: int
+    ) -> Array:
+        """Unpack the bits."""
+        if dtype.kind != "b":
+            raise Corrupt(f"values of dtype {dtype} cannot be flags")
+        octets = decode_payload(body, _U1, (size + 7) // 8, context, depth)
+        if size % 8 and octets[-1] >> (size % 8):
+            raise Corrupt("unused bits after flags are not zero")
+        return np.unpackbits(octets, count=size, bitorder="little").view(np.bool_)
+
+    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+        """Name what codes the bytes."""
+        return f"{self.name}>{describe_payload(body, _U1)}"
+
+
+@register
+class Rank(Codec):
+    """Positions in a list of the distinct values, which is coded first (as raw bytes order)."""
+
+    code: ClassVar[int] = 7
+    name: ClassVar[str] = "rank"
+
+    def decode(
+        self, body: ByteReader, dtype: np.dtype[Any], size: int, context: Context, depth: int
+    ) -> Array:
+        """Look the values up."""
+        distinct = body.varint()
+        if not 1 <= distinct <= MAX_RANKS:
+            raise Corrupt(f"a rank codec lists {distinct} values; allowed are 1 to {MAX_RANKS}")
+        table = decode_payload(ByteReader(body.sized()), dtype, distinct, context, depth)
+        ranks = decode_payload(body, rank_dtype(distinct), size, context, depth)
+        if size and int(ranks.max()) >= distinct:
+            raise Corrupt(f"rank {int(ranks.max())} in a list of {distinct} values")
+        return table[ranks]
+
+    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+        """Name what codes the ranks."""
+        ranks = rank_dtype(body.varint())
+        body.sized()
+        return f"{self.name}>{describe_payload(body, ranks)}"
+
+
+def rank_dtype(distinct: int) -> np.dtype[Any]:
+    """Return the dtype of ranks in a list of so many values."""
+    return np.dtype(np.uint8 if distinct <= 256 else np.uint16)
+
+
+def encode_shuffle(values: Array, inner: Inner) -> bytes:
+    """Return a payload of byte planes."""
+    return bytes([Shuffle.code]) + inner(shuffled(values))
+
+
+def encode_flags(values: Array, inner: Inner) -> bytes:
+    """Return a payload of booleans."""
+    return bytes([Flags.code]) + inner(np.packbits(values, bitorder="little"))
+
+
+def encode_rank(values: Array, inner: Inner) -> bytes | None:
+    """Return a payload of ranks; None if there are too many distinct values."""
+    bits = values.view(f"u{values.dtype.itemsize}")
+    table, ranks = np.unique(bits, return_inverse=True)
+    if not 1 <= table.size <= MAX_RANKS:
+        return None
+    if values.dtype.kind != "u":  # in the order of the values, as far as they have one
+        order = np.argsort(table.view(values.dtype), kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(order.size)
+        table, ranks = table[order], place[ranks]
+    head = bytes([Rank.code]) + varint(table.size) + sized(inner(table.view(values.dtype)))
+    return head + inner(ranks.astype(rank_dtype(table.size)))

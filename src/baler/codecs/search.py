@@ -1,0 +1,181 @@
+"""Finding the smallest payload of an array: ways are tried on a sample, bytes decide.
+
+What is tried depends on cheap facts about the sample (distinct values, trailing zero bits, how LZ
+fares), so that a dense column costs little more than one run of pcodec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from baler.codecs.grid import encode_grid
+from baler.codecs.plain import encode_constant, encode_lzma, encode_pco, encode_raw, encode_zstd
+from baler.codecs.reshape import MAX_RANKS, encode_flags, encode_rank, encode_shuffle
+from baler.core.bounds import same_bits
+from baler.entropy.lz import lzma_compress, zstd_compress
+from baler.quantise.lattice import Bits, Decimal
+from baler.transforms import shuffled
+
+Array = npt.NDArray[Any]
+Way = Callable[[Array], bytes | None]
+
+SAMPLE = 1 << 13
+"""Values that ways are tried on."""
+LZMA_BYTES = 1 << 18
+"""LZMA, slow to decode, is tried on arrays up to this size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How hard to look. ``solid`` payloads are left plain, to be compressed with their group."""
+
+    level: int = 8  # of pcodec
+    solid: bool = False
+    ranked: bool = False  # whether the array already is one of ranks or symbols
+
+    def smallest(self, values: Array) -> bytes:
+        """Return the smallest payload found for an array, exactly."""
+        if not values.size:
+            return encode_raw(values)
+        if is_constant(values):
+            return encode_constant(values)
+        return self.best(values, self.ways(excerpt(values)))
+
+    def best(self, values: Array, ways: list[Way]) -> bytes:
+        """Return the payload of the way that is smallest on a sample of the values.
+
+        The runner-up gets a second chance on the whole array if it came close. Raw bytes are what
+        is left when no way applies or none makes them fewer.
+        """
+        sample = excerpt(values)
+        tried = self.sorted([(i, way(sample)) for i, way in enumerate(ways)])
+        if tried and sample.size < values.size:
+            near = [i for cost, i, _ in tried[:2] if cost <= 1.02 * tried[0][0]]
+            tried = self.sorted([(i, ways[i](values)) for i in near])
+        raw = encode_raw(values)
+        return tried[0][2] if tried and tried[0][0] < self.cost(raw) else raw
+
+    def sorted(self, payloads: list[tuple[int, bytes | None]]) -> list[tuple[int, int, bytes]]:
+        """Return costs, numbers and payloads of the ways that apply, the cheapest first."""
+        found = [(self.cost(p), i, p) for i, p in payloads if p is not None]
+        return sorted(found, key=lambda entry: entry[:2])
+
+    def cost(self, payload: bytes) -> int:
+        """Return the bytes that a payload adds to the file, roughly if its group is solid."""
+        return len(lzma_compress(payload)) if self.solid else len(payload)
+
+    def ways(self, sample: Array) -> list[Way]:
+        """Return what is worth trying on an array like this sample."""
+        if values_are_bool := sample.dtype.kind == "b":
+            return [partial(encode_flags, inner=self.inner), *self.lz(sample)]
+        ways: list[Way] = [partial(encode_pco, level=self.level)]
+        ways += self.lz(sample)
+        if not self.ranked and not values_are_bool:
+            ways += self.ranks(sample)
+            if sample.dtype.kind == "f":
+                ways += self.rounded(sample)
+        return ways
+
+    def inner(self, values: Array) -> bytes:
+        """Return the payload of an array that a codec made: no ranks of ranks."""
+        return Search(self.level, self.solid, ranked=True).smallest(values)
+
+    def symbols(self, values: Array) -> bytes:
+        """Return the payload of lattice symbols, which may well be few and ranked."""
+        return Search(self.level, self.solid).smallest(values)
+
+    def lz(self, sample: Array) -> list[Way]:
+        """Return LZ ways for the bytes as they are and by planes, if a quick test speaks for them."""
+        wide = sample.dtype.itemsize > 1
+        if self.solid:
+            return [encode_raw, *([partial(encode_shuffle, inner=encode_raw)] if wide else [])]
+        pco = len(encode_pco(sample, 4))
+        ways: list[Way] = []
+        if len(zstd_compress(sample.tobytes(), 1)) < 1.1 * pco:
+            ways.append(_lz)
+        if wide and len(zstd_compress(shuffled(sample).tobytes(), 1)) < 1.02 * pco:
+            ways.append(partial(encode_shuffle, inner=_lz))
+        return ways
+
+    def ranks(self, sample: Array) -> list[Way]:
+        """Return the rank way if values repeat and are not simply a dense range."""
+        bits = sample.view(f"u{sample.dtype.itemsize}")
+        distinct = np.unique(bits)
+        if distinct.size > min(MAX_RANKS, sample.size // 2):
+            return []
+        if sample.dtype.kind != "f":
+            spread = int(sample.max()) - int(sample.min()) + 1
+            if spread <= distinct.size + 2:
+                return []
+        return [partial(encode_rank, inner=self.inner)]
+
+    def rounded(self, sample: Array) -> list[Way]:
+        """Return lattices of rounded mantissas and of decimals, if the sample lies on them."""
+        ways: list[Way] = []
+        shift = trailing_zeros(sample)
+        if shift:
+            ways.append(partial(self.on_lattice, lattice=Bits(shift)))
+        digits = decimal_digits(sample)
+        if digits is not None:
+            ways.append(partial(self.on_lattice, lattice=Decimal(digits)))
+        return ways
+
+    def on_lattice(self, values: Array, lattice: Bits | Decimal) -> bytes | None:
+        """Return an exact payload of values on a lattice."""
+        return encode_grid(values, lattice, self.symbols, keeps=same_bits)
+
+
+def _lz(values: Array) -> bytes:
+    """Return a zstd payload, or an LZMA one if the array is small and that saves 2 %."""
+    small = values.nbytes <= LZMA_BYTES
+    payload = encode_zstd(values, 19 if small else 12)
+    if small and len(other := encode_lzma(values)) < 0.98 * len(payload):
+        return other
+    return payload
+
+
+def excerpt(values: Array, size: int = SAMPLE) -> Array:
+    """Return a few contiguous runs spread over an array, or the whole of a small one."""
+    if values.size <= 2 * size:
+        return values
+    run = size // 4
+    starts = np.linspace(0, values.size - run, 4).astype(np.int64)
+    return np.concatenate([values[start : start + run] for start in starts])
+
+
+def is_constant(values: Array) -> bool:
+    """Tell whether all values have the same bits."""
+    bits = values.view(f"u{values.dtype.itemsize}")
+    return bool(bits[0] == bits[-1] and (bits == bits[0]).all())
+
+
+def trailing_zeros(values: Array) -> int:
+    """Return how many last bits are zero in every float, at most its mantissa's."""
+    bits = values.view(f"u{values.dtype.itemsize}")
+    union = int(np.bitwise_or.reduce(bits))
+    zeros = (union & -union).bit_length() - 1 if union else 0
+    return max(0, min(zeros, int(np.finfo(values.dtype).nmant)))
+
+
+def decimal_digits(values: Array) -> int | None:
+    """Return the fewest digits after the point that nearly all values have; None if too many."""
+    finite = values[np.isfinite(values) & (values != 0)][:256]
+    if finite.size < 8:
+        return None
+    most = 12 if values.dtype.itemsize == 8 else 5
+    for digits in range(most + 1):
+        lattice = Decimal(digits)
+        with np.errstate(over="ignore", invalid="ignore"):
+            numbers = lattice.nearest(finite)
+            if np.abs(numbers).max() >= 1 << 53:
+                return None
+            kept = same_bits(finite, lattice.values(numbers, finite.dtype))
+        if kept.mean() > 0.95:
+            return digits
+    return None
