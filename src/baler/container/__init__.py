@@ -1,0 +1,6 @@
+"""Our file: `Writer` and `Reader`; what they write and read is specified in ``docs/format.md``."""
+
+from baler.container.reader import ColumnBytes, Reader
+from baler.container.writer import ColumnStatistics, Writer
+
+__all__ = ["ColumnBytes", "ColumnStatistics", "Reader", "Writer"]
