@@ -1,0 +1,72 @@
+"""ROOT files: opening them, and choosing the tree that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+import uproot
+
+from baler.errors import SourceError, UsageError, near
+from baler.io.base import Source
+from baler.io.root_ntuple import NTupleSource
+from baler.io.root_source import reason
+from baler.io.root_tree import TreeSource
+
+TREES = ("TTree", "TNtuple", "TNtupleD")
+NTUPLE = "ROOT::RNTuple"
+
+
+def open_root(path: str, tree: str | None = None, *, skip_unreadable: bool = False) -> Source:
+    """Open a TTree or RNTuple of a ROOT file; ``tree`` may be left out if there is only one."""
+    try:
+        file = uproot.open({path: None}, array_cache=None)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path!r} does not exist") from error
+    except Exception as error:
+        raise SourceError(f"{path} cannot be opened as a ROOT file: {reason(error)}") from error
+    try:
+        return _source(file, path, tree, skip_unreadable)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _source(file: Any, path: str, tree: str | None, skip_unreadable: bool) -> Source:
+    kinds = {
+        name: kind
+        for name, kind in file.iterclassnames(cycle=False)
+        if kind in TREES or kind == NTUPLE
+    }
+    if not kinds:
+        raise SourceError(f"{path} holds no TTree and no RNTuple")
+    if tree is None:
+        if len(kinds) > 1:
+            raise UsageError(_choice(file, path, kinds))
+        (tree,) = kinds
+    name = tree.strip("/").split(";")[0]
+    if name not in kinds:
+        raise UsageError(f"{path} holds no tree {tree!r}{near(tree, kinds)}")
+    try:
+        found = file[tree]
+    except Exception as error:
+        raise SourceError(f"tree {tree!r} of {path} cannot be read: {reason(error)}") from error
+    if kinds[name] == NTUPLE:
+        return NTupleSource(file, path, found, name, skip_unreadable=skip_unreadable)
+    return TreeSource(file, path, found, name, skip_unreadable=skip_unreadable)
+
+
+def _choice(file: Any, path: str, kinds: Mapping[str, str]) -> str:
+    trees = [
+        f"  {name} ({'RNTuple' if kind == NTUPLE else kind}, {file[name].num_entries} entries)"
+        for name, kind in kinds.items()
+    ]
+    first = next(iter(kinds))
+    return "\n".join(
+        [
+            f"{path} holds {len(kinds)} trees:",
+            *trees,
+            f"name one of them: {PurePath(path).name}:{first}",
+        ]
+    )

@@ -1,0 +1,101 @@
+"""What the two kinds of trees in ROOT files have in common as sources."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from types import TracebackType
+from typing import Any, Self
+
+import awkward as ak
+
+from baler.core.chunk import Chunk
+from baler.core.schema import Field, Schema
+from baler.errors import Unreadable
+from baler.io.awkward import disassemble
+from baler.io.runs import runs_of
+
+Read = Callable[[Sequence[str]], Mapping[str, ak.Array]]
+
+
+class RootSource(abc.ABC):
+    """An open tree of a ROOT file; its makers set ``schema``, ``notes`` and ``disk_bytes``."""
+
+    schema: Schema
+    notes: tuple[str, ...]
+    disk_bytes: int
+
+    def __init__(self, file: Any, path: str, tree: str, entries: int) -> None:
+        """Take over an open file."""
+        self._file = file
+        self.name = f"{PurePosixPath(path.replace(chr(92), '/')).name}:{tree}"
+        self.entries = entries
+
+    def __enter__(self) -> Self:
+        """Return the source itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def chunks(self, target_bytes: int) -> Iterator[Chunk]:
+        """Yield all entries in equal runs of about ``target_bytes`` of column data each."""
+        for start, stop in runs_of(self.entries, target_bytes, self._chunk):
+            yield self._chunk(start, stop)
+
+    def _chunk(self, start: int, stop: int) -> Chunk:
+        fields = self._to_read()
+        arrays, faults = read_most(
+            [field.name for field in fields], lambda names: self._arrays(names, start, stop)
+        )
+        if faults:
+            raise Unreadable(listing(faults, self.name, start, stop))
+        columns = disassemble(((f, arrays[f.name]) for f in fields), self.schema.by_name)
+        return Chunk(stop - start, columns)
+
+    @abc.abstractmethod
+    def _to_read(self) -> Sequence[Field]:
+        """Return fields that together hold all columns."""
+
+    @abc.abstractmethod
+    def _arrays(self, names: Sequence[str], start: int, stop: int) -> Mapping[str, ak.Array]:
+        """Read some fields of a run of entries; any exception means that one of them is at fault."""
+
+
+def read_most(names: Sequence[str], read: Read) -> tuple[dict[str, ak.Array], dict[str, str]]:
+    """Read as many fields as possible, many at once; return their arrays, and faults of the rest."""
+    if not names:
+        return {}, {}
+    try:
+        return dict(read(names)), {}
+    except Exception as error:  # whatever the reader of a broken branch runs into
+        if len(names) == 1:
+            return {}, {names[0]: reason(error)}
+    half = len(names) // 2
+    arrays, faults = read_most(names[:half], read)
+    more_arrays, more_faults = read_most(names[half:], read)
+    return arrays | more_arrays, faults | more_faults
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of what an exception says, or its type if it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def listing(faults: Mapping[str, str], name: str, start: int, stop: int) -> str:
+    """Return the message about all fields that could not be read in a run of entries."""
+    where = f"{len(faults)} of the branches of {name} cannot be read (entries {start} to {stop})"
+    return "\n  ".join([f"{where}:", *lines(faults.items())])
+
+
+def lines(items: Iterable[tuple[str, str]]) -> list[str]:
+    """Return names and what is wrong with them, one line each."""
+    return [f"{name}: {fault}" for name, fault in items]
