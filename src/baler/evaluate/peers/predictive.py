@@ -1,0 +1,121 @@
+"""SZ3, SPERR and ZFP: compressors for fields on grids, with an absolute tolerance.
+
+They promise nothing about zeros, NaN and infinities; what becomes of those is measured.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from baler.core.chunk import Array
+from baler.evaluate.peers.base import load
+
+SZ3_ALGORITHMS = ("NOPRED", "INTERP_LORENZO")
+"""Without prediction, which suits tables best, and SZ3's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sz3:
+    """SZ3, the smallest of several of its algorithms; the time of all of them is spent."""
+
+    algorithms: tuple[str, ...] = SZ3_ALGORITHMS
+    packages: ClassVar[tuple[str, ...]] = ("pysz",)
+
+    def encode(self, values: Array, tolerance: float) -> bytes:
+        """Return the smallest stream; a stream tells its algorithm itself."""
+        return min((self._encode(values, tolerance, a) for a in self.algorithms), key=len)
+
+    def _encode(self, values: Array, tolerance: float, algorithm: str) -> bytes:
+        pysz = load("pysz")
+        settings = pysz.szConfig()
+        settings.errorBoundMode = pysz.szErrorBoundMode.ABS
+        settings.absErrorBound = tolerance
+        settings.cmprAlgo = getattr(pysz.szAlgorithm, algorithm)
+        stream, _ = pysz.sz.compress(np.ascontiguousarray(values), settings)
+        return bytes(stream.tobytes())
+
+    def decode(self, payload: bytes, dtype: np.dtype[Any], size: int) -> Array:
+        """Return the values of a stream."""
+        stream = np.frombuffer(payload, np.uint8)
+        values: Array = load("pysz").sz.decompress(stream, dtype.type, (size,))[0]
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Zfp:
+    """ZFP in its mode of fixed accuracy, in one dimension."""
+
+    packages: ClassVar[tuple[str, ...]] = ("zfpy",)
+
+    def encode(self, values: Array, tolerance: float) -> bytes:
+        """Return a stream with its header."""
+        return bytes(load("zfpy").compress_numpy(np.ascontiguousarray(values), tolerance=tolerance))
+
+    def decode(self, payload: bytes, dtype: np.dtype[Any], size: int) -> Array:
+        """Return the values of a stream."""
+        values: Array = load("zfpy").decompress_numpy(payload)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Sperr:
+    """SPERR with a point-wise tolerance, as an HDF5 filter on one chunk.
+
+    A column is folded into a nearly square image, as a wavelet in one dimension is not offered; the
+    last row is filled up with the last value. The bytes are those of the chunk and the parameters
+    of the filter; nothing else of the HDF5 file is counted.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("hdf5plugin", "h5py")
+
+    def encode(self, values: Array, tolerance: float) -> bytes | None:
+        """Return the parameters of the filter and the chunk.
+
+        None where the filter refuses the values: NaN and infinities, among others.
+        """
+        if not bool(np.isfinite(values).all()):
+            return None
+        shape = _fold(values.size)
+        image = np.full(math.prod(shape), values[-1], values.dtype)
+        image[: values.size] = values
+        options = dict(load("hdf5plugin").Sperr(absolute=tolerance))
+        with _memory_file() as file:
+            dataset = file.create_dataset("x", data=image.reshape(shape), chunks=shape, **options)
+            file.flush()
+            skipped, chunk = dataset.id.read_direct_chunk((0, 0))
+        if skipped:
+            return None
+        parameters = np.array(options["compression_opts"], np.uint32)
+        return bytes([parameters.size]) + parameters.tobytes() + bytes(chunk)
+
+    def decode(self, payload: bytes, dtype: np.dtype[Any], size: int) -> Array:
+        """Return the values of a chunk."""
+        load("hdf5plugin")  # registers the filter
+        shape, end = _fold(size), 1 + 4 * payload[0]
+        parameters = tuple(np.frombuffer(payload[1:end], np.uint32).tolist())
+        options = {
+            "compression": load("hdf5plugin").SPERR_ID,
+            "compression_opts": parameters,
+        }
+        with _memory_file() as file:
+            dataset = file.create_dataset("x", shape=shape, dtype=dtype, chunks=shape, **options)
+            dataset.id.write_direct_chunk((0, 0), payload[end:])
+            values: Array = dataset[...].reshape(-1)[:size]
+        return values
+
+
+def _fold(size: int) -> tuple[int, int]:
+    width = math.isqrt(size - 1) + 1
+    return -(-size // width), width
+
+
+def _memory_file() -> AbstractContextManager[Any]:
+    file: AbstractContextManager[Any] = load("h5py").File(
+        "peer.h5", "w", driver="core", backing_store=False
+    )
+    return file
