@@ -1,0 +1,6 @@
+"""From what is asked (a policy) to what is done (a recipe), by looking at a sample."""
+
+from baler.planning.plan import plan
+from baler.planning.policy import Policy
+
+__all__ = ["Policy", "plan"]
