@@ -98,8 +98,8 @@ def _check_bound(schema: Schema, recipe: Recipe, position: int) -> None:
         raise Corrupt(f"column {column.name!r} cannot be stored with the bound {str(bound)!r}")
     if isinstance(bound, Sigma):
         sigma = schema.by_name.get(bound.column)
-        if sigma is None or schema.position[bound.column] not in plan.parents:
-            raise Corrupt(f"{bound.column!r} is not a parent of {column.name!r}, but its sigma")
+        if sigma is None or plan.parents[:1] != (schema.position[bound.column],):
+            raise Corrupt(f"{bound.column!r}, the sigma of {column.name!r}, is not its first parent")
         if (sigma.counts, sigma.width) != (column.counts, column.width):
             raise Corrupt(f"{bound.column!r}, the sigma of {column.name!r}, has another length")
 

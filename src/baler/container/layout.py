@@ -29,6 +29,9 @@ MAX_ITEMS = 1 << 20
 MAX_DEPTH = 64
 """Limit on the number of nodes on the way from a field to any of its leaves, both counted."""
 
+MAX_SHARED = 255
+"""Limit on the number of characters that a column's name takes over from the name before."""
+
 MAX_ENTRIES = 1 << 40
 """Limit on the entries of a chunk."""
 

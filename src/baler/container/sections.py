@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import commonprefix
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from baler.container.arrays import (
     unpack_strings,
     unpack_words,
 )
-from baler.container.layout import MAX_ITEMS
+from baler.container.layout import MAX_ITEMS, MAX_SHARED
 from baler.core.bounds import Bound, Exact, parse
 from baler.core.bytes import ByteReader, varint
 from baler.core.recipe import ColumnRecipe, Group
@@ -30,7 +31,7 @@ def pack_columns(schema: Schema) -> bytes:
     counts = [0 if c.counts is None else schema.position[c.counts] + 1 for c in columns]
     return b"".join(
         (
-            pack_strings(column.name for column in columns),
+            _pack_names([column.name for column in columns]),
             pack_words([DTYPES.index(column.dtype.str) for column in columns]),
             pack_steps(counts),
             pack_words([column.width for column in columns]),
@@ -40,10 +41,8 @@ def pack_columns(schema: Schema) -> bytes:
 
 def unpack_columns(reader: ByteReader) -> tuple[Column, ...]:
     """Invert `pack_columns`."""
-    names = unpack_strings(reader)
+    names = _unpack_names(reader)
     size = len(names)
-    if size > MAX_ITEMS:
-        raise Corrupt(f"the index has {size} columns, more than {MAX_ITEMS}")
     codes = unpack_words(reader, size).tolist()
     if codes and max(codes) >= len(DTYPES):
         raise Corrupt(f"the index has a column of unknown dtype {max(codes)}")
@@ -55,6 +54,28 @@ def unpack_columns(reader: ByteReader) -> tuple[Column, ...]:
     above = (None, *names)
     rows = zip(names, codes, counts, widths, strict=True)
     return tuple(Column(name, dtypes[code], above[at], width) for name, code, at, width in rows)
+
+
+def _pack_names(names: Sequence[str]) -> bytes:
+    """Return names without what each begins with like the name before, and how much that is."""
+    shared = [
+        min(len(commonprefix(pair)), MAX_SHARED) for pair in zip(names, ("", *names), strict=False)
+    ]
+    ends = [name[start:] for name, start in zip(names, shared, strict=True)]
+    return pack_strings(ends) + pack_words(shared)
+
+
+def _unpack_names(reader: ByteReader) -> list[str]:
+    ends = unpack_strings(reader)
+    if len(ends) > MAX_ITEMS:
+        raise Corrupt(f"the index has {len(ends)} columns, more than {MAX_ITEMS}")
+    names, name = [], ""
+    for start, end in zip(unpack_words(reader, len(ends)).tolist(), ends, strict=True):
+        if start > min(len(name), MAX_SHARED):
+            raise Corrupt(f"a name shares {start} characters with {name!r}")
+        name = name[:start] + end
+        names.append(name)
+    return names
 
 
 def pack_bounds(plans: Sequence[ColumnRecipe]) -> bytes:

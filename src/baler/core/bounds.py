@@ -204,7 +204,7 @@ def parse(text: str) -> Bound:
 
     Raises BadBound, with the forms that are allowed, if it does not parse.
     """
-    match text.split():
+    match text.strip().split(maxsplit=2):
         case ["exact"]:
             return Exact()
         case ["abs", number]:
