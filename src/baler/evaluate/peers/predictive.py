@@ -15,6 +15,9 @@ import numpy as np
 from baler.core.chunk import Array
 from baler.evaluate.peers.base import load
 
+_SPERR_RANGE = 2.0**52
+"""Beyond 2^64 tolerances SPERR fails, beyond 2^53 float64 has no tolerances to count."""
+
 SZ3_ALGORITHMS = ("NOPRED", "INTERP_LORENZO")
 """Without prediction, which suits tables best, and SZ3's default."""
 
@@ -76,14 +79,15 @@ class Sperr:
     def encode(self, values: Array, tolerance: float) -> bytes | None:
         """Return the parameters of the filter and the chunk.
 
-        None where the filter refuses the values: NaN and infinities, among others.
+        None for NaN, infinities and values too large for the tolerance: the filter fails on them,
+        and leaves HDF5 in a state that can crash the process later.
         """
-        if not bool(np.isfinite(values).all()):
+        if not bool(np.all(np.abs(values) < tolerance * _SPERR_RANGE)):
             return None
         shape = _fold(values.size)
         image = np.full(math.prod(shape), values[-1], values.dtype)
         image[: values.size] = values
-        options = dict(load("hdf5plugin").Sperr(absolute=tolerance))
+        options = load("hdf5plugin").Sperr(absolute=tolerance)
         with _memory_file() as file:
             dataset = file.create_dataset("x", data=image.reshape(shape), chunks=shape, **options)
             file.flush()
@@ -95,13 +99,10 @@ class Sperr:
 
     def decode(self, payload: bytes, dtype: np.dtype[Any], size: int) -> Array:
         """Return the values of a chunk."""
-        load("hdf5plugin")  # registers the filter
         shape, end = _fold(size), 1 + 4 * payload[0]
         parameters = tuple(np.frombuffer(payload[1:end], np.uint32).tolist())
-        options = {
-            "compression": load("hdf5plugin").SPERR_ID,
-            "compression_opts": parameters,
-        }
+        filters = load("hdf5plugin")
+        options = {"compression": filters.SPERR_ID, "compression_opts": parameters}
         with _memory_file() as file:
             dataset = file.create_dataset("x", shape=shape, dtype=dtype, chunks=shape, **options)
             dataset.id.write_direct_chunk((0, 0), payload[end:])
@@ -110,8 +111,8 @@ class Sperr:
 
 
 def _fold(size: int) -> tuple[int, int]:
-    width = math.isqrt(size - 1) + 1
-    return -(-size // width), width
+    width = max(2, math.isqrt(size - 1) + 1)
+    return max(2, -(-size // width)), width
 
 
 def _memory_file() -> AbstractContextManager[Any]:
