@@ -18,8 +18,8 @@ from baler.core.recipe import ColumnRecipe, Mask, Prediction
 from baler.quantise.dither import shifts
 from baler.quantise.lattice import Bits, Integers, Lattice, Scaled, Uniform, logarithmic
 
-FEW = 1 << 10
-"""A column with fewer distinct values may be smaller exact than quantised."""
+FEW, SOME = 32, 1 << 10
+"""Few distinct values (in a sample) are coded exactly; for some, both ways are tried."""
 
 
 def decode(payload: bytes | memoryview, dtype: np.dtype[Any], size: int, context: Context) -> Array:
@@ -80,7 +80,9 @@ def _lossy(
     seed: int,
 ) -> bytes:
     key = seed if recipe.dither else None
-    lattice = _lattice(values, recipe, sigma, key)
+    sample = excerpt(values)
+    distinct = np.unique(sample.view(f"u{sample.itemsize}")).size
+    lattice = _lattice(values, recipe, sigma, key) if distinct > FEW else None
     payloads: list[bytes] = []
     if lattice is not None:
         plain = encode_grid(
@@ -88,8 +90,7 @@ def _lossy(
         )
         payloads += [] if plain is None else [plain]
         payloads += _predicted(values, lattice, recipe, context, search, keeps, key)
-    sample = excerpt(values)
-    if not payloads or np.unique(sample.view(f"u{sample.itemsize}")).size < min(FEW, sample.size // 2):
+    if not payloads or distinct < min(SOME, sample.size // 2):
         payloads.append(search.smallest(values))
     return min(payloads, key=search.cost)
 

@@ -8,7 +8,6 @@ holds the number less the number that the lattice gives to the predicted value.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -210,9 +209,9 @@ def encode_grid(
     or escapes. ``exact`` lists values that are to be atoms. ``seed`` belongs to the shifts of a
     dithered lattice.
     """
-    numbers = lattice.nearest(values)
     if isinstance(lattice, Logarithmic):
-        lattice = _lowered(lattice, values)
+        lattice, numbers = lattice.fitted(values)
+    else:
         numbers = lattice.nearest(values)
     served = keeps(values, lattice.values(numbers, values.dtype))
     atoms = _atoms(values, served, exact)
@@ -253,16 +252,6 @@ def encode_grid(
     if escapes:
         head += sized(inner(values[escaped]))
     return bytes([Grid.code, flags]) + head + bytes([width]) + inner(symbols.astype(_SYMBOLS[width]))
-
-
-def _lowered(lattice: Logarithmic, values: Array) -> Logarithmic:
-    """Return the lattice with its first bin at the smallest magnitude there is."""
-    exact = values.astype(np.float64)
-    if lattice.shifts is not None:
-        exact = exact / (1.0 + lattice.spread * lattice.shifts)
-    k, inside = lattice.bin(exact)
-    lowest = int(k.min(where=inside, initial=LOWEST))
-    return replace(lattice, lowest=0 if lowest == LOWEST else lowest)
 
 
 def _atoms(values: Array, served: Bools, exact: Array | None) -> Array:

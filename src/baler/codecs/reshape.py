@@ -112,14 +112,14 @@ def encode_flags(values: Array, inner: Inner) -> bytes:
 
 def encode_rank(values: Array, inner: Inner) -> bytes | None:
     """Return a payload of ranks; None if there are too many distinct values."""
-    bits = values.view(f"u{values.dtype.itemsize}")
-    table, ranks = np.unique(bits, return_inverse=True)
+    table = np.sort(np.unique(values.view(f"u{values.dtype.itemsize}")))
     if not 1 <= table.size <= MAX_RANKS:
         return None
-    if values.dtype.kind != "u":  # in the order of the values, as far as they have one
-        order = np.argsort(table.view(values.dtype), kind="stable")
-        place = np.empty_like(order)
-        place[order] = np.arange(order.size)
-        table, ranks = table[order], place[ranks]
+    if values.dtype.kind == "u":
+        ranks = np.searchsorted(table, values)
+    else:  # in the order of the values, as far as they have one
+        place = np.argsort(np.argsort(table.view(values.dtype), kind="stable"))
+        ranks = place[np.searchsorted(table, values.view(table.dtype))]
+        table = table[np.argsort(place)]
     head = bytes([Rank.code]) + varint(table.size) + sized(inner(table.view(values.dtype)))
     return head + inner(ranks.astype(rank_dtype(table.size)))

@@ -18,7 +18,7 @@ from baler.codecs.grid import encode_grid
 from baler.codecs.plain import encode_constant, encode_lzma, encode_pco, encode_raw, encode_zstd
 from baler.codecs.reshape import MAX_RANKS, encode_flags, encode_rank, encode_shuffle
 from baler.core.bounds import same_bits
-from baler.entropy.lz import lzma_compress, zstd_compress
+from baler.entropy.lz import zstd_compress
 from baler.quantise.lattice import Bits, Decimal
 from baler.transforms import shuffled
 
@@ -27,7 +27,7 @@ Way = Callable[[Array], bytes | None]
 
 SAMPLE = 1 << 13
 """Values that ways are tried on."""
-LZMA_BYTES = 1 << 18
+LZMA_BYTES = 1 << 16
 """LZMA, slow to decode, is tried on arrays up to this size."""
 
 
@@ -45,18 +45,11 @@ class Search:
             return encode_raw(values)
         if is_constant(values):
             return encode_constant(values)
-        return self.best(values, self.ways(excerpt(values)))
-
-    def best(self, values: Array, ways: list[Way]) -> bytes:
-        """Return the payload of the way that is smallest on a sample of the values.
-
-        The runner-up gets a second chance on the whole array if it came close. Raw bytes are what
-        is left when no way applies or none makes them fewer.
-        """
         sample = excerpt(values)
+        ways = self.ways(sample)
         tried = self.sorted([(i, way(sample)) for i, way in enumerate(ways)])
         if tried and sample.size < values.size:
-            near = [i for cost, i, _ in tried[:2] if cost <= 1.02 * tried[0][0]]
+            near = [i for cost, i, _ in tried[:2] if cost <= 1.01 * tried[0][0]]
             tried = self.sorted([(i, ways[i](values)) for i in near])
         raw = encode_raw(values)
         return tried[0][2] if tried and tried[0][0] < self.cost(raw) else raw
@@ -68,15 +61,14 @@ class Search:
 
     def cost(self, payload: bytes) -> int:
         """Return the bytes that a payload adds to the file, roughly if its group is solid."""
-        return len(lzma_compress(payload)) if self.solid else len(payload)
+        return len(zstd_compress(payload, 9)) if self.solid else len(payload)
 
     def ways(self, sample: Array) -> list[Way]:
         """Return what is worth trying on an array like this sample."""
-        if values_are_bool := sample.dtype.kind == "b":
+        if sample.dtype.kind == "b":
             return [partial(encode_flags, inner=self.inner), *self.lz(sample)]
-        ways: list[Way] = [partial(encode_pco, level=self.level)]
-        ways += self.lz(sample)
-        if not self.ranked and not values_are_bool:
+        ways: list[Way] = [partial(encode_pco, level=self.level), *self.lz(sample)]
+        if not self.ranked:
             ways += self.ranks(sample)
             if sample.dtype.kind == "f":
                 ways += self.rounded(sample)
@@ -95,11 +87,12 @@ class Search:
         wide = sample.dtype.itemsize > 1
         if self.solid:
             return [encode_raw, *([partial(encode_shuffle, inner=encode_raw)] if wide else [])]
-        pco = len(encode_pco(sample, 4))
+        dense = len(encode_pco(sample, 4))
+        large = 1.0 if sample.size < SAMPLE else 0.97  # LZ is slow: on large arrays it has to pay
         ways: list[Way] = []
-        if len(zstd_compress(sample.tobytes(), 1)) < 1.1 * pco:
+        if len(zstd_compress(sample.tobytes(), 1)) < 1.1 * large * dense:
             ways.append(_lz)
-        if wide and len(zstd_compress(shuffled(sample).tobytes(), 1)) < 1.02 * pco:
+        if wide and len(zstd_compress(shuffled(sample).tobytes(), 1)) < 1.02 * large * dense:
             ways.append(partial(encode_shuffle, inner=_lz))
         return ways
 

@@ -58,26 +58,23 @@ class Bound(abc.ABC):
     def over(
         self, original: Floats, decoded: Floats, sigma: Floats | None = None
     ) -> npt.NDArray[np.float64]:
-        """Return error / limit value by value: at most 1 where the promise is kept, else inf or more.
+        """Return error / limit value by value: at most 1 exactly where the promise is kept.
 
         ``sigma`` are the decoded values of the column named by ``parent``. Values that are equal
-        bit for bit give 0; a special value that changed gives inf.
+        bit for bit give 0; a special value that changed, or one without a limit, gives inf.
         """
-        a, b = original.astype(np.float64), decoded.astype(np.float64)
+        exact = original.astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            error = np.abs(b - a)
-            limit = np.asarray(self.limit(original, sigma), np.float64)
-            ratio = np.where(error <= limit, np.minimum(error / limit, 1.0), error / limit)
-            ratio = np.where((error > limit) & ~(ratio > 1.0), np.nextafter(1.0, 2.0), ratio)
-        ratio = np.where(special(original) | ~np.isfinite(ratio), np.inf, ratio)
-        return np.asarray(np.where(same_bits(original, decoded), 0.0, ratio))
+            ratio = np.abs(decoded - exact)
+            ratio /= self.limit(original, sigma)
+        unbounded = np.flatnonzero(~(ratio >= 0) | np.signbit(ratio) | special(original))
+        same = same_bits(original[unbounded], decoded[unbounded])
+        ratio[unbounded] = np.where(same, 0.0, np.inf)
+        return ratio
 
     def holds(self, original: Floats, decoded: Floats, sigma: Floats | None = None) -> Bools:
-        """Tell, value by value, whether the promise is kept; the test behind `over`."""
-        a, b = original.astype(np.float64), decoded.astype(np.float64)
-        with np.errstate(invalid="ignore", over="ignore"):
-            close = np.abs(b - a) <= self.limit(original, sigma)
-        return np.asarray((close & ~special(original)) | same_bits(original, decoded))
+        """Tell, value by value, whether the promise is kept."""
+        return np.asarray(self.over(original, decoded, sigma) <= 1.0)
 
 
 @dataclass(frozen=True, slots=True)

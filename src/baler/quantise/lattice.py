@@ -12,7 +12,7 @@ import abc
 import functools
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -219,13 +219,27 @@ class Logarithmic(Lattice):
 
     def nearest(self, values: Array) -> Ints:
         """Return the number of the bin that holds each value; 0 for zero and what is not finite."""
-        exact = values.astype(np.float64)
-        if self.shifts is not None:
-            exact = exact / (1.0 + self.spread * self.shifts)
+        exact = self._undithered(values)
         k, inside = self.bin(exact)
-        number = np.maximum(k - self.lowest + 1, 1)
-        number = np.where(np.signbit(exact), -number, number)
-        return np.where(inside, number, 0)
+        return self._numbers(exact, k, inside)
+
+    def fitted(self, values: Array) -> tuple[Logarithmic, Ints]:
+        """Return the lattice with its first bin at the smallest value, and the values' numbers."""
+        exact = self._undithered(values)
+        k, inside = self.bin(exact)
+        lowest = int(k.min(where=inside, initial=LOWEST))
+        lattice = replace(self, lowest=0 if lowest == LOWEST else lowest)
+        return lattice, lattice._numbers(exact, k, inside)
+
+    def _undithered(self, values: Array) -> Floats:
+        exact = values.astype(np.float64)
+        return exact if self.shifts is None else exact / (1.0 + self.spread * self.shifts)
+
+    def _numbers(self, exact: Floats, k: Ints, inside: npt.NDArray[np.bool_]) -> Ints:
+        number = np.maximum(k - (self.lowest - 1), 1)
+        np.negative(number, out=number, where=np.signbit(exact))
+        number[~inside] = 0
+        return number
 
     def bin(self, exact: Floats) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """Return floor(log2|x| * bins / octaves), and where it is defined (normal, not zero)."""
