@@ -207,6 +207,23 @@ def test_bins_patch_only_what_they_must() -> None:
     assert len(alone.compress(values, Absolute(2.5e-4))) < size + 100
 
 
+def test_bins_leave_room_for_the_rounding_to_single_precision() -> None:
+    values = np.random.default_rng(8).uniform(-8, 8, 100_000).astype(np.float32)
+    alone = BoundedPeer("bins", Bins(Pcodec(8)), Pcodec(8))
+    single = len(alone.compress(values, Absolute(1e-5)))
+    double = len(alone.compress(values.astype(np.float64), Absolute(1e-5)))
+    assert single < 1.01 * double
+
+
+def test_zeros_have_a_bin_of_their_own() -> None:
+    random = np.random.default_rng(9)
+    values = np.where(random.random(50_000) < 0.5, 0, random.exponential(9, 50_000))
+    alone = BoundedPeer("bins", Bins(Pcodec(8)), Pcodec(8))
+    size = len(alone.compress(values, Relative(FRACTION)))
+    dense = len(alone.compress(values[values > 0], Relative(FRACTION)))
+    assert 8 * (size - dense) < 1.1 * values.size  # which ones are zero: a bit for each
+
+
 def test_the_smaller_of_bins_and_exact_is_kept_and_told() -> None:
     lattice = np.tile(np.array([1.0, 1.5], np.float32), 500)
     fine = Absolute(1e-9)
@@ -219,10 +236,11 @@ def test_rounding_takes_the_fewest_bits_that_keep_the_bound() -> None:
     values = np.random.default_rng(6).normal(0, 3, 999).astype(np.float32)
     rounded = round_to_bound(values, Relative(2.0**-11), None)
     assert np.array_equal(rounded, round_mantissa(values, 10))
-    bound = Absolute(EPSILON)
-    rounded = round_to_bound(values, bound, None)
-    kept = [bool(bound.holds(values, round_mantissa(values, k)).all()) for k in range(24)]
-    assert np.array_equal(rounded, round_mantissa(values, kept.index(True)))
+    for epsilon in (1.0, 0.1, EPSILON, 1e-5):
+        bound = Absolute(epsilon)
+        rounded = round_to_bound(values, bound, None)
+        kept = [bool(bound.holds(values, round_mantissa(values, k)).all()) for k in range(24)]
+        assert np.array_equal(rounded, round_mantissa(values, kept.index(True)))
 
 
 def test_rounding_is_to_the_nearest_and_leaves_special_values() -> None:
@@ -273,7 +291,7 @@ class Careless(ColumnPeer):
     def compress(self, values: Array, bound: Bound, sigma: Array | None = None) -> bytes:
         if values.dtype.kind != "f":
             return values.tobytes()
-        return (values + values.dtype.type(self.shift)).tobytes()
+        return bytes((values + values.dtype.type(self.shift)).tobytes())
 
     def decompress(
         self, payload: bytes, dtype: np.dtype[Any], size: int, sigma: Array | None = None
