@@ -106,6 +106,8 @@ class _Disassembly:
         flat = np.ascontiguousarray(values.astype(dtype, copy=False)).reshape(-1)
         if flat.dtype.kind != values.dtype.kind and not np.array_equal(flat, values):
             raise SourceError(f"values of type {values.dtype} do not fit column {name!r} ({dtype})")
+        if dtype.kind == "b":  # files hold booleans of any byte, which is then true
+            flat = flat.view(np.uint8) != 0
         present = self._arrays.setdefault(name, flat)
         if present is flat:
             return
