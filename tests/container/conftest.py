@@ -10,7 +10,7 @@ import pytest
 
 from baler.container import Writer
 from baler.core.bounds import Exact, parse
-from baler.core.chunk import Chunk
+from baler.core.chunk import Array, Chunk
 from baler.core.recipe import ColumnRecipe, Group, Recipe
 from baler.core.schema import Column, Field, Fixed, Leaf, List, Option, Record, Schema
 
@@ -35,6 +35,8 @@ def schema() -> Schema:
         Column("matrix", np.dtype("<f8"), None, 6),
         Column("x", f4),
         Column("y", f4),
+        Column("word", np.dtype("<u8")),
+        Column("again", np.dtype("<u8")),
     )
     fields = (
         Field("run", Leaf("run"), "run number"),
@@ -48,6 +50,8 @@ def schema() -> Schema:
         Field("maybe", Option("mask", Leaf("maybe"))),
         Field("matrix", Fixed(2, Fixed(3, Leaf("matrix")))),
         Field("point", Record((("x", Leaf("x")), ("y", Leaf("y"))), "Point")),
+        Field("word", Leaf("word")),
+        Field("again", Leaf("again")),
     )
     return Schema(columns, fields, {"kind": "test", "tree": "Events"})
 
@@ -67,30 +71,42 @@ def recipe(schema: Schema) -> Recipe:
         Group((5, 6)),
         Group((8,)),
         Group((14, 13, 12, 11, 10, 9), solid=True),
+        Group((15, 16), solid=True),
     )
     return Recipe(tuple(plans), groups)
 
 
-def make_chunk(schema: Schema, entries: int, seed: int) -> Chunk:
-    """Return random values with the lengths that the schema asks for."""
-    rng = np.random.default_rng(seed)
+@pytest.fixture
+def make_chunk(schema: Schema) -> Callable[[int, int], Chunk]:
+    """Return a function from a number of entries and a seed to random values for the schema.
+
+    Two columns are the same noise, so that the solid group of them is worth compressing.
+    """
     inner = {column.counts for column in schema.columns}
-    columns: dict[str, np.ndarray] = {}
-    for column in schema.columns:
-        rows = entries if column.counts is None else int(columns[column.counts].sum())
-        size = rows * column.width
-        if column.name in inner or column.dtype.kind != "f":
-            values = rng.integers(0, 2 if column.dtype.kind == "b" else 4, size)
-        else:
-            values = rng.exponential(30.0, size)
-        columns[column.name] = values.astype(column.dtype)
-    return Chunk(entries, columns)
+
+    def make(entries: int, seed: int) -> Chunk:
+        rng = np.random.default_rng(seed)
+        columns: dict[str, Array] = {}
+        for column in schema.columns:
+            rows = entries if column.counts is None else int(columns[column.counts].sum())
+            size = rows * column.width
+            if column.name in ("word", "again"):
+                noise = np.random.default_rng(seed).bytes(8 * size)
+                columns[column.name] = np.frombuffer(noise, column.dtype)
+            elif column.name in inner or column.dtype.kind != "f":
+                values = rng.integers(0, 2 if column.dtype.kind == "b" else 4, size)
+                columns[column.name] = values.astype(column.dtype)
+            else:
+                columns[column.name] = rng.exponential(30.0, size).astype(column.dtype)
+        return Chunk(entries, columns)
+
+    return make
 
 
 @pytest.fixture
-def chunks(schema: Schema) -> list[Chunk]:
+def chunks(make_chunk: Callable[[int, int], Chunk]) -> list[Chunk]:
     """Three chunks of different lengths."""
-    return [make_chunk(schema, entries, seed) for seed, entries in enumerate((7, 1, 12))]
+    return [make_chunk(entries, seed) for seed, entries in enumerate((7, 1, 12))]
 
 
 @pytest.fixture

@@ -99,7 +99,9 @@ def _check_bound(schema: Schema, recipe: Recipe, position: int) -> None:
     if isinstance(bound, Sigma):
         sigma = schema.by_name.get(bound.column)
         if sigma is None or plan.parents[:1] != (schema.position[bound.column],):
-            raise Corrupt(f"{bound.column!r}, the sigma of {column.name!r}, is not its first parent")
+            raise Corrupt(
+                f"{bound.column!r}, the sigma of {column.name!r}, is not its first parent"
+            )
         if (sigma.counts, sigma.width) != (column.counts, column.width):
             raise Corrupt(f"{bound.column!r}, the sigma of {column.name!r}, has another length")
 

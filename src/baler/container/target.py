@@ -59,18 +59,19 @@ class Target:
         try:
             if error is None:
                 self._commit()
-        except OSError as failure:
-            self._explain(failure)
-            raise
         finally:
             self._discard()
 
     def _commit(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
         self._check()
-        self._temporary.replace(self.path)
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.replace(self.path)
+        except OSError as error:
+            self._explain(error)
+            raise
         _sync_directory(self.path.parent)
 
     def _discard(self) -> None:

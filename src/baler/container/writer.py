@@ -71,6 +71,7 @@ class Writer:
         self._progress = progress
         self._solid = {at: group.solid for group in recipe.groups for at in group.columns}
         self._done = 0
+        self._gap: BaseException | None = None
         self._entries: list[int] = []
         self._blocks: list[tuple[int, int, int]] = []  # size, saved, checksum
         pack_index(self._index())
@@ -88,9 +89,13 @@ class Writer:
     def __enter__(self) -> Writer:
         """Create the file under a temporary name."""
         self._target.__enter__()
+        try:
+            self._target.write(pack_header())
+        except BaseException as failure:
+            self._target.__exit__(type(failure), failure, failure.__traceback__)
+            raise
         if self._threads > 1:
             self._pool = ThreadPoolExecutor(self._threads, "baler-writer")
-        self._target.write(pack_header())
         return self
 
     def __exit__(
@@ -111,6 +116,8 @@ class Writer:
         self._target.__exit__(kind, error, traceback)
 
     def _finish(self) -> None:
+        if self._gap is not None:  # the caller went on, but a part of a chunk is missing
+            raise self._gap
         index, offset = pack_index(self._index()), self._target.size
         self._target.write(index + pack_tail(pack_header(), index, offset))
 
@@ -136,9 +143,13 @@ class Writer:
             )
         payloads = self._encode(chunk)
         groups = [([payloads[at] for at in g.columns], g.solid) for g in self._recipe.groups]
-        blocks = self._map(lambda group: pack_block(*group), groups)
-        for group, block in zip(self._recipe.groups, blocks, strict=True):
-            self._append(block, group.columns, [len(payloads[at]) for at in group.columns])
+        try:
+            blocks = self._map(lambda group: pack_block(*group), groups)
+            for group, block in zip(self._recipe.groups, blocks, strict=True):
+                self._append(block, group.columns, [len(payloads[at]) for at in group.columns])
+        except BaseException as failure:
+            self._gap = failure
+            raise
         self._entries.append(chunk.entries)
 
     def _append(self, block: Block, columns: Sequence[int], sizes: Sequence[int]) -> None:
