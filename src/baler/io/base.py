@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from baler.core.chunk import Chunk
 from baler.core.schema import Schema
 from baler.errors import UsageError
-from baler.io.location import FORMATS, Location
+from baler.io.location import Location
 
 
 class Source(Protocol):
@@ -106,6 +107,8 @@ def open_source(
     tree = tree or location.tree
     if location.format != ".root" and tree is not None:
         raise UsageError(f"{location.path} is not a ROOT file; it has no tree {tree!r}")
+    if location.remote and location.format != ".root":
+        raise UsageError(f"only ROOT files can be read from URLs, not {location.path!r}")
     location.check_exists()
     match location.format:
         case ".root":
@@ -115,11 +118,11 @@ def open_source(
         case ".parquet":
             from baler.io.parquet import ParquetSource
 
-            return ParquetSource(location.path)
+            return ParquetSource(Path(location.path), skip_unreadable=skip_unreadable)
         case _:
             from baler.io.npz import NpzSource
 
-            return NpzSource(location.path)
+            return NpzSource(Path(location.path), skip_unreadable=skip_unreadable)
 
 
 def create_sink(
@@ -134,4 +137,22 @@ def create_sink(
     ``form`` makes a ROOT file hold a "ttree" or an "rntuple"; without it, what the schema was
     read from, if that can hold everything.
     """
-    raise NotImplementedError(FORMATS)
+    location = Location.parse(path)
+    if location.remote or location.tree is not None:
+        raise UsageError(f"{os.fspath(path)!r} is not the path of a local file")
+    if form is not None and location.format != ".root":
+        raise UsageError(f"{location.path} is not a ROOT file; it cannot hold a {form!r}")
+    target = Path(location.path)
+    match location.format:
+        case ".root":
+            from baler.io.root_write import create_root
+
+            return create_root(target, schema, form=form, overwrite=overwrite)
+        case ".parquet":
+            from baler.io.parquet_write import ParquetSink
+
+            return ParquetSink(target, schema, overwrite=overwrite)
+        case _:
+            from baler.io.npz_write import NpzSink
+
+            return NpzSink(target, schema, overwrite=overwrite)

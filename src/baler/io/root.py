@@ -11,8 +11,8 @@ import uproot
 from baler.errors import SourceError, UsageError, near
 from baler.io.base import Source
 from baler.io.root_ntuple import NTupleSource
-from baler.io.root_source import reason
 from baler.io.root_tree import TreeSource
+from baler.io.unreadable import reason
 
 TREES = ("TTree", "TNtuple", "TNtupleD")
 NTUPLE = "ROOT::RNTuple"

@@ -10,8 +10,9 @@ import awkward as ak
 from baler.core.schema import Field, Node, Schema, columns_of
 from baler.errors import SourceError, Unreadable
 from baler.io.describe import Describer
-from baler.io.root_source import RootSource, lines, listing, read_most
+from baler.io.root_source import RootSource, read_most
 from baler.io.runs import SAMPLE
+from baler.io.unreadable import left_out, unreadable
 
 
 class NTupleSource(RootSource):
@@ -30,7 +31,7 @@ class NTupleSource(RootSource):
         )
         nodes = self._describe(sample, faults)
         if faults and not skip_unreadable:
-            raise Unreadable(listing(faults, self.name, 0, stop))
+            raise Unreadable(unreadable(faults, self.name))
         self._views = sum(field.name in nodes for field in ntuple.fields if _projected(field))
         self.notes = self._notes(faults)
         self.disk_bytes = sum(
@@ -80,7 +81,7 @@ class NTupleSource(RootSource):
         return dict(zip(record.fields, record.contents, strict=True))
 
     def _notes(self, faults: Mapping[str, str]) -> tuple[str, ...]:
-        notes = [f"left out, not readable: {line}" for line in lines(faults.items())]
+        notes = left_out(faults)
         if self._views:
             notes.append(
                 f"{self._views} fields are projections of others in the original; they will be "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from baler.core.schema import Field, Schema
 from baler.errors import Unreadable
 from baler.io.awkward import disassemble
 from baler.io.runs import runs_of
+from baler.io.unreadable import reason, unreadable
 
 Read = Callable[[Sequence[str]], Mapping[str, ak.Array]]
 
@@ -56,7 +57,7 @@ class RootSource(abc.ABC):
             [field.name for field in fields], lambda names: self._arrays(names, start, stop)
         )
         if faults:
-            raise Unreadable(listing(faults, self.name, start, stop))
+            raise Unreadable(unreadable(faults, f"{self.name}, entries {start} to {stop},"))
         columns = disassemble(((f, arrays[f.name]) for f in fields), self.schema.by_name)
         return Chunk(stop - start, columns)
 
@@ -82,20 +83,3 @@ def read_most(names: Sequence[str], read: Read) -> tuple[dict[str, ak.Array], di
     arrays, faults = read_most(names[:half], read)
     more_arrays, more_faults = read_most(names[half:], read)
     return arrays | more_arrays, faults | more_faults
-
-
-def reason(error: BaseException) -> str:
-    """Return the first line of what an exception says, or its type if it says nothing."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
-
-
-def listing(faults: Mapping[str, str], name: str, start: int, stop: int) -> str:
-    """Return the message about all fields that could not be read in a run of entries."""
-    where = f"{len(faults)} of the branches of {name} cannot be read (entries {start} to {stop})"
-    return "\n  ".join([f"{where}:", *lines(faults.items())])
-
-
-def lines(items: Iterable[tuple[str, str]]) -> list[str]:
-    """Return names and what is wrong with them, one line each."""
-    return [f"{name}: {fault}" for name, fault in items]

@@ -15,8 +15,12 @@ from uproot.interpretation.identify import UnknownInterpretation
 from baler.core.schema import Field, Node, Schema
 from baler.errors import SourceError, Unreadable
 from baler.io.describe import Describer
-from baler.io.root_source import RootSource, lines, listing, read_most, reason
+from baler.io.root_source import RootSource, read_most
 from baler.io.runs import SAMPLE
+from baler.io.unreadable import left_out, reason, unreadable
+
+FEW = 8
+"""Up to so many branches are read faster one by one: the first look at a tree costs more."""
 
 
 class TreeSource(RootSource):
@@ -47,16 +51,13 @@ class TreeSource(RootSource):
         layout = _Fields(self._branches, sample)
         faults |= unread | layout.faults
         if faults and not skip_unreadable:
-            raise Unreadable(listing(self._with_types(faults), self.name, 0, stop))
+            raise Unreadable(unreadable(self._with_types(faults), self.name))
         self.schema = Schema(
             layout.columns,
             layout.fields,
             {"kind": "ttree", "name": name, "title": tree.title or ""},
         )
-        self.notes = (
-            *renamed,
-            *(f"left out, not readable: {line}" for line in lines(faults.items())),
-        )
+        self.notes = (*renamed, *left_out(self._with_types(faults)))
         self.disk_bytes = _disk_bytes(file, tree)
 
     def _with_types(self, faults: Mapping[str, str]) -> dict[str, str]:
@@ -69,19 +70,21 @@ class TreeSource(RootSource):
         return self.schema.fields
 
     def _arrays(self, names: Sequence[str], start: int, stop: int) -> Mapping[str, ak.Array]:
-        together = {
-            self._by_path[name]: self._branches[name][1].interpretation
-            for name in names
-            if name in self._by_path
-        }
         run = {"entry_start": start, "entry_stop": stop, "library": "ak", "array_cache": None}
-        read = self._tree.arrays(list(together.items()), how=dict, **run) if together else {}
-        return {
-            name: read[self._by_path[name]]
-            if name in self._by_path
-            else self._branches[name][1].array(**run)
+        together = {
+            self._by_path[name]: name
             for name in names
+            if name in self._by_path and len(names) > FEW
         }
+        items = [(path, self._branches[name][1].interpretation) for path, name in together.items()]
+        arrays: dict[str, ak.Array] = {}
+        if items:
+            read = self._tree.arrays(items, how=dict, **run)
+            arrays = {name: read[path] for path, name in together.items()}
+        for name in names:
+            if name not in arrays:
+                arrays[name] = self._branches[name][1].array(**run)
+        return arrays
 
 
 class _Fields:
@@ -130,7 +133,7 @@ class _Fields:
             return None
         lengths = np.asarray(ak.num(self._sample[name], axis=1))
         for scalar in (counter, counter.parent):
-            field = self._field_of.get(id(scalar))
+            field = self._field_of.get(id(scalar), "")
             if field in self._sample and _is_integer(self._sample[field]):
                 if np.array_equal(np.asarray(self._sample[field]), lengths):
                     self._describe(field)
@@ -197,7 +200,7 @@ def _title(branch: Any) -> str:
     title = str(branch.title or "")
     leaf = re.escape(branch.name.split(".")[-1].split("[")[0])
     name = re.escape(branch.name.split("[")[0])
-    plain = rf"({name}|{leaf})_?(\[\w+_?\.?\w*\])*(/\w)?"
+    plain = rf"({name}|{leaf})_?(\[[^\]]*\])*(/\w)?"
     if re.fullmatch(plain, title) or all(
         re.fullmatch(r"\w+(\[\w+\])*/\w", part) for part in title.split(":")
     ):
@@ -206,12 +209,11 @@ def _title(branch: Any) -> str:
 
 
 def _disk_bytes(file: Any, tree: Any) -> int:
-    """Return the size of the file if the tree is all there is in it, else of the tree's baskets."""
-    others = [
+    """Return the size of the file if it holds nothing but the tree, else of the tree's baskets."""
+    objects = {
         name
         for name, kind in file.iterclassnames(cycle=False)
-        if kind not in ("TObjString", "TDirectory")
-    ]
-    whole = int(file.file.source.num_bytes)
+        if kind not in ("TObjString", "TDirectory", "TDirectoryFile")
+    }
     baskets = int(tree.compressed_bytes)
-    return whole if len(set(others)) == 1 or not baskets else baskets
+    return baskets if len(objects) > 1 and baskets else int(file.file.source.num_bytes)
