@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,3 +65,38 @@ def check_chunk(schema: Schema, chunk: Chunk) -> None:
                 f"column {column.name!r} is {array.dtype} of shape {array.shape}, "
                 f"expected {column.dtype} of shape ({expected},)"
             )
+
+
+def slice_chunk(schema: Schema, chunk: Chunk, start: int, stop: int) -> Chunk:
+    """Return the columns of a chunk for its entries from ``start`` to before ``stop``.
+
+    The chunk may hold some columns of the schema only, but with the counts that they need.
+    """
+    rows: dict[str | None, tuple[int, int]] = {None: (start, stop)}
+    columns: dict[str, Array] = {}
+    for column in schema.columns:
+        if column.name not in chunk.columns:
+            continue
+        values = chunk.columns[column.name]
+        first, last = (row * column.width for row in rows[column.counts])
+        columns[column.name] = values[first:last]
+        if values.dtype.kind != "f":
+            before = int(values[:first].sum(dtype=np.int64))
+            rows[column.name] = before, before + int(values[first:last].sum(dtype=np.int64))
+    return Chunk(stop - start, columns)
+
+
+def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
+    """Return one chunk of the entries of several, one after the other; they have equal columns."""
+    if len(chunks) == 1:
+        return chunks[0]
+    columns = {
+        name: np.concatenate([chunk.columns[name] for chunk in chunks])
+        for name in chunks[0].columns
+    }
+    return Chunk(sum(chunk.entries for chunk in chunks), columns)
+
+
+def empty_chunk(schema: Schema) -> Chunk:
+    """Return a chunk of no entries."""
+    return Chunk(0, {column.name: np.empty(0, column.dtype) for column in schema.columns})

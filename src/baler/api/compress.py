@@ -1,0 +1,134 @@
+"""A foreign file to a ``.baler`` file."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from baler.api.jobs import Progress, threads
+from baler.container import Writer
+from baler.core.bounds import Bound
+from baler.core.chunk import Chunk, empty_chunk
+from baler.core.size import parse_size
+from baler.io import Source, open_source
+from baler.planning import Policy, plan
+
+CHUNK_SIZE = "64 MB"
+"""Column data of one chunk: what memory and the cost of reading a single entry follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """What came of a compression."""
+
+    source: str
+    target: str
+    entries: int
+    columns: int
+    raw_bytes: int  # of all columns in their own dtypes
+    source_bytes: int  # that the source takes on disk
+    file_bytes: int
+    seconds: float
+    read_seconds: float  # of them, spent in reading the source
+    worst: float  # largest error / bound of all values
+    fallbacks: int  # chunks of columns that had to be coded exactly to keep their bound
+    notes: tuple[str, ...]  # what of the original is not in the file
+
+    @property
+    def ratio(self) -> float:
+        """Bytes of column data over bytes of the file."""
+        return self.raw_bytes / self.file_bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON."""
+        return {**asdict(self), "notes": list(self.notes), "ratio": self.ratio}
+
+
+def compress(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    bounds: Mapping[str, str | Bound] | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
+    dither: bool = False,
+    tree: str | None = None,
+    skip_unreadable: bool = False,
+    chunk_size: str | int = CHUNK_SIZE,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Compression:
+    """Compress a ROOT, Parquet or npz file; exactly, but for columns that are given a bound.
+
+    ``bounds`` maps patterns of column names to bounds or their specifications, such as
+    ``{"*_pt": "rel 2^-11"}``; ``policy`` is a file of them. Later patterns win, those of ``bounds``
+    last. The target appears when it is complete; nothing is left of a failed run.
+
+    Raises UsageError (bad bounds, target exists), SourceError (faulty source), OSError.
+    """
+    asked = policy if isinstance(policy, Policy) else Policy() if policy is None else Policy.load(policy)
+    asked = asked.then(Policy.of(bounds or {}, dither=dither))
+    size = parse_size(chunk_size)
+    start = time.perf_counter()
+    with open_source(source, tree=tree, skip_unreadable=skip_unreadable) as opened:
+        return _compress(opened, target, asked, size, threads(jobs), overwrite, progress, start)
+
+
+def _compress(
+    source: Source,
+    target: str | os.PathLike[str],
+    policy: Policy,
+    chunk_size: int,
+    workers: int,
+    overwrite: bool,
+    progress: Progress | None,
+    start: float,
+) -> Compression:
+    schema = source.schema
+    policy.bounds(schema)  # a faulty policy is told before anything long begins
+    chunks = source.chunks(chunk_size)
+    first = next(chunks, empty_chunk(schema))
+    reading = time.perf_counter() - start
+    before = 0  # entries in the chunks that are done
+    chunk = first
+
+    def report(done: int) -> None:
+        if progress is not None:
+            within = (done - raw) / max(chunk.nbytes, 1) * chunk.entries
+            progress((before + within) / max(source.entries, 1), done)
+
+    raw = 0
+    recipe = plan(schema, first, policy)
+    metadata = {"notes": list(source.notes)} if source.notes else {}
+    with Writer(
+        target, schema, recipe, metadata=metadata, threads=workers, overwrite=overwrite,
+        progress=report,
+    ) as writer:  # fmt: skip
+        while True:
+            writer.write(chunk)
+            before += chunk.entries
+            raw += chunk.nbytes
+            waiting = time.perf_counter()
+            following: Chunk | None = next(chunks, None)
+            reading += time.perf_counter() - waiting
+            if following is None:
+                break
+            chunk = following
+    statistics = writer.statistics.values()
+    return Compression(
+        source=source.name,
+        target=os.fspath(target),
+        entries=before,
+        columns=len(schema.columns),
+        raw_bytes=raw,
+        source_bytes=source.disk_bytes,
+        file_bytes=writer.size,
+        seconds=time.perf_counter() - start,
+        read_seconds=reading,
+        worst=max((s.worst for s in statistics), default=0.0),
+        fallbacks=sum(s.fallbacks for s in statistics),
+        notes=tuple(source.notes),
+    )
