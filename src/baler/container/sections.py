@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import commonprefix
+from itertools import takewhile
 
 import numpy as np
 
@@ -58,11 +58,15 @@ def unpack_columns(reader: ByteReader) -> tuple[Column, ...]:
 
 def _pack_names(names: Sequence[str]) -> bytes:
     """Return names without what each begins with like the name before, and how much that is."""
-    shared = [
-        min(len(commonprefix(pair)), MAX_SHARED) for pair in zip(names, ("", *names), strict=False)
-    ]
+    shared = [_shared(*pair) for pair in zip(names, ("", *names), strict=False)]
     ends = [name[start:] for name, start in zip(names, shared, strict=True)]
     return pack_strings(ends) + pack_words(shared)
+
+
+def _shared(name: str, before: str) -> int:
+    pairs = zip(name[:MAX_SHARED], before, strict=False)
+    same = takewhile(lambda pair: pair[0] == pair[1], pairs)
+    return sum(1 for _ in same)
 
 
 def _unpack_names(reader: ByteReader) -> list[str]:
