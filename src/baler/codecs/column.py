@@ -16,7 +16,7 @@ from baler.core.bounds import Absolute, Bound, Exact, Relative, Sigma, same_bits
 from baler.core.bytes import ByteReader
 from baler.core.recipe import ColumnRecipe, Mask, Prediction
 from baler.quantise.dither import shifts
-from baler.quantise.lattice import Bits, Integers, Lattice, Scaled, Uniform, logarithmic
+from baler.quantise.lattice import Bits, Integers, Lattice, Scaled, Uniform, logarithmic, rounded
 
 FEW, SOME = 32, 1 << 10
 """Few distinct values (in a sample) are coded exactly; for some, both ways are tried."""
@@ -83,6 +83,8 @@ def _lossy(
     sample = excerpt(values)
     distinct = np.unique(sample.view(f"u{sample.itemsize}")).size
     lattice = _lattice(values, recipe, sigma, key) if distinct > FEW else None
+    if isinstance(lattice, Bits):
+        key = None
     payloads: list[bytes] = []
     if lattice is not None:
         plain = encode_grid(
@@ -152,7 +154,9 @@ def _lattice(
     shift = None if seed is None else shifts(seed, values.size)
     if isinstance(bound, Relative):
         lattice = logarithmic(bound.fraction, values.dtype, dithered=seed is not None)
-        return None if lattice is None else replace(lattice, shifts=shift)
+        if lattice is None:
+            return rounded(bound.fraction, values.dtype)
+        return replace(lattice, shifts=shift)
     if isinstance(bound, Absolute):
         step = uniform_step(bound.epsilon, values)
         return None if step is None else Uniform(step, shift)
@@ -165,10 +169,10 @@ def _lattice(
 def uniform_step(epsilon: float, values: Array) -> float | None:
     """Return a step of a little less than twice epsilon, so that rounding to the dtype fits in.
 
-    Half a unit in the last place of the largest values (but for one in a thousand) is left for it.
+    Half a unit in the last place of the largest distinct values (but for one in a thousand) is left.
     None if that leaves less than half of epsilon.
     """
-    magnitudes = np.abs(excerpt(values).astype(np.float64))
+    magnitudes = np.abs(np.unique(excerpt(values)).astype(np.float64))
     magnitudes = magnitudes[np.isfinite(magnitudes)]
     largest = np.quantile(magnitudes, 0.999) if magnitudes.size else 0.0
     with np.errstate(over="ignore"):

@@ -31,8 +31,8 @@ LIMIT = 1 << 62
 """Integers of a lattice lie strictly between -LIMIT and LIMIT."""
 LOWEST = 1 << 40
 """Bias of the first bin of a logarithmic lattice in its parameters."""
-MAX_BINS = 1 << 20
-"""The finest logarithmic lattice: about rel 2^-21.5."""
+MAX_BINS = 1 << 17
+"""The finest logarithmic lattice: about rel 2^-18.5."""
 
 
 class Lattice(abc.ABC):
@@ -79,18 +79,22 @@ class Integers(Lattice):
 
 @dataclass(frozen=True, slots=True)
 class Bits(Lattice):
-    """Floats whose last ``shift`` bits are zero, in order; all floats for shift 0."""
+    """Floats whose last ``shift`` bits are zero, in order; all floats for shift 0.
+
+    The nearest ones are mantissas rounded half up, in magnitude.
+    """
 
     shift: int
     code: ClassVar[int] = 1
     name: ClassVar[str] = "bits"
 
     def nearest(self, values: Array) -> Ints:
-        """Return the ordered bits without the last ``shift``."""
+        """Return the rounded magnitude bits without the last ``shift``, ordered."""
         magnitude = values.view(f"<i{values.dtype.itemsize}").astype(np.int64)
         sign = magnitude < 0
         magnitude &= (1 << (8 * values.dtype.itemsize - 1)) - 1
-        magnitude >>= self.shift
+        half = 1 << self.shift >> 1
+        magnitude = (magnitude >> self.shift) + (magnitude & half != 0)
         return np.where(sign, ~magnitude, magnitude)
 
     def values(self, numbers: Ints, dtype: np.dtype[Any]) -> Array:
@@ -118,11 +122,12 @@ class Decimal(Lattice):
 
     def nearest(self, values: Array) -> Ints:
         """Return the nearest multiple of the last digit."""
-        return _round(values.astype(np.float64) * 10.0**self.digits)
+        with np.errstate(invalid="ignore", over="ignore"):
+            return _round(values.astype(np.float64) * float(10**self.digits))
 
     def values(self, numbers: Ints, dtype: np.dtype[Any]) -> Array:
         """Return the quotients, computed in float64."""
-        return (numbers.astype(np.float64) / np.float64(10**self.digits)).astype(dtype)
+        return (numbers.astype(np.float64) / float(10**self.digits)).astype(dtype)
 
     def parameters(self) -> bytes:
         """Return the digits as one byte."""
@@ -292,6 +297,15 @@ def logarithmic(fraction: float, dtype: np.dtype[Any], dithered: bool) -> Logari
     phase = math.log2(1 + r) - (widest - octaves / bins) / 2
     spread = 2.0 ** (octaves / bins) - 1 if dithered else 0.0
     return Logarithmic(bins, octaves, int(phase * ONE), 0, spread)
+
+
+def rounded(fraction: float, dtype: np.dtype[Any]) -> Bits | None:
+    """Return floats with the shortest mantissa that keeps ``rel fraction``; None if that is all.
+
+    Rounding off the last s of m mantissa bits makes a relative error of at most 2**(s - 1 - m).
+    """
+    spare = math.floor(math.log2(fraction)) + int(np.finfo(dtype).nmant) + 1
+    return Bits(spare) if spare > 0 else None
 
 
 @functools.lru_cache(maxsize=64)
