@@ -139,6 +139,8 @@ def predicted_numbers(
     if dtype.kind != "f" and any(p.dtype.kind == "f" for p in parents):
         raise Corrupt("a column of integers is predicted from floats")
     guess = predict(BY_NAME[prediction.formula], parents, prediction.constant, dtype.kind)
+    if dtype.kind == "f":
+        guess = np.where(np.isfinite(guess), guess, 0.0)  # the bits of a NaN depend on the machine
     if isinstance(lattice, Bits):
         with np.errstate(over="ignore"):
             guess = guess.astype(dtype)
