@@ -64,20 +64,17 @@ class _Disassembly:
             for name in columns_of(node):
                 self._put(name, np.empty(0, self._columns[name].dtype))
             return
-        match node:
-            case Option(mask, content):
-                self._put(
-                    mask,
-                    layout.mask_as_bool(valid_when=True)
-                    if layout.is_option
-                    else np.ones(layout.length, np.bool_),
-                )
-                self.take(content, layout.project() if layout.is_option else layout)
-                return
-            case _ if layout.is_option:
-                layout = _without_option(layout)
-            case _:
-                pass
+        if layout.is_option:
+            layout = layout.to_IndexedOptionArray64()  # masks of other kinds are ambiguous
+        if isinstance(node, Option):
+            there = (
+                np.asarray(layout.index) >= 0 if layout.is_option else np.ones(layout.length, bool)
+            )
+            self._put(node.mask, there)
+            self.take(node.content, layout.project() if layout.is_option else layout)
+            return
+        if layout.is_option:
+            layout = _without_option(layout)
         if layout.is_indexed:
             layout = layout.project()
         if layout.is_numpy and layout.purelist_depth > 1:
@@ -115,8 +112,8 @@ class _Disassembly:
             raise SourceError(f"does not agree with the values of {name!r}{_first(present, flat)}")
 
 
-def _without_option(layout: ak.contents.Content) -> ak.contents.Content:
-    missing = int(np.count_nonzero(layout.mask_as_bool(valid_when=False)))
+def _without_option(layout: ak.contents.IndexedOptionArray) -> ak.contents.Content:
+    missing = int(np.count_nonzero(np.asarray(layout.index) < 0))
     if missing:
         raise SourceError(f"{missing} values are missing, which its type does not allow")
     return layout.project()

@@ -62,7 +62,7 @@ class Describer:
     """Turns the types of fields into nodes, and columns with unique names."""
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
-        """Start without columns; ``reserved`` are the names of all fields that will be described."""
+        """Start without columns; ``reserved`` are the names of all fields that are to come."""
         self._reserved = frozenset(reserved)
         self._columns: dict[str, Column] = {}
         self._stored: dict[str, str] = {}  # key of a stored array -> its column

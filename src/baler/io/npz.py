@@ -1,11 +1,13 @@
 """Reading ``.npz`` files: arrays whose first dimensions are equal, as fields of fixed size.
 
-A file with the keys ``data`` and ``names`` only is a table: each column of ``data`` is a field with
-a name of its own. Arrays are read as streams, whatever their size, and pickles never.
+A file with the keys ``data`` and ``names`` only is Baler's own form: ``names`` are those of the
+columns of ``data``, which become a field each; or of ``data`` itself. Arrays are read as streams,
+whatever their size, and pickles never.
 """
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -43,7 +45,7 @@ class Member:
     @property
     def row_bytes(self) -> int:
         """Bytes of one entry."""
-        return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
 
 
 class NpzSource:
@@ -58,12 +60,12 @@ class NpzSource:
                 keys = [key for key in archive.namelist() if key.endswith(".npy")]
                 self._compressed = any(info.compress_type for info in archive.infolist())
                 members = {key[:-4]: _member(archive, key) for key in keys}
-                self._names = _names(archive, members)
+                names = _names(archive, members)
         except (zipfile.BadZipFile, OSError) as error:
             raise SourceError(f"{path} cannot be opened as an .npz file: {error}") from error
         if not members:
             raise SourceError(f"{path} holds no arrays")
-        if self._names:
+        if names is not None:
             del members["names"]
         faults = {name: fault for name, member in members.items() if (fault := _fault(member))}
         if faults and not skip_unreadable:
@@ -76,7 +78,8 @@ class NpzSource:
             if member.by_columns
         )
         self.disk_bytes = path.stat().st_size
-        self.schema = self._table() if self._names else self._plain()
+        self._by_name = names is not None and members["data"].shape[1:] == names.shape
+        self.schema = self._described(names)
 
     def __enter__(self) -> Self:
         """Return the source itself."""
@@ -107,47 +110,37 @@ class NpzSource:
                 yield Chunk(stop - start, self._columns(arrays))
 
     def _columns(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        if self._names:
-            (data,) = arrays.values()
-            arrays = dict(zip(self.schema.by_name, data.T, strict=True))
+        values = arrays["data"].T if self._by_name else arrays.values()
         return {
             name: np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1)
-            for name, array in arrays.items()
+            for name, array in zip(self.schema.by_name, values, strict=True)
         }
 
-    def _table(self) -> Schema:
-        data = self._members["data"]
-        dtype = data.dtype.newbyteorder("<")
-        names: list[str] = []
-        for name in self._names:
-            unique, number = name, 1
-            while unique in names:
-                number += 1
-                unique = f"{name}#{number}"
-            names.append(unique)
-        return Schema(
-            tuple(Column(name, dtype) for name in names),
-            tuple(Field(name, Leaf(name)) for name in names),
-            {
-                "kind": "npz",
-                "table": self._names,
-                "dtypes": {"data": data.dtype.str},
-                "compressed": self._compressed,
-            },
-        )
-
-    def _plain(self) -> Schema:
-        columns, fields = [], []
-        for name, member in self._members.items():
-            width = int(np.prod(member.shape[1:], dtype=np.int64))
-            columns.append(Column(name, member.dtype.newbyteorder("<"), None, width))
-            node: Node = Leaf(name)
-            for size in reversed(member.shape[1:]):
-                node = Fixed(size, node)
-            fields.append(Field(name, node))
+    def _described(self, names: Array | None) -> Schema:
         dtypes = {name: member.dtype.str for name, member in self._members.items()}
-        source = {"kind": "npz", "dtypes": dtypes, "compressed": self._compressed}
-        return Schema(tuple(columns), tuple(fields), source)
+        source: dict[str, Any] = {"kind": "npz", "dtypes": dtypes, "compressed": self._compressed}
+        if names is None:
+            shapes = {name: (m.dtype, m.shape[1:]) for name, m in self._members.items()}
+        else:
+            data = self._members["data"]
+            source["baler"] = {
+                "names": names.tolist(),
+                "names_dtype": names.dtype.str,
+                "shape": list(data.shape[1:]),
+            }
+            if self._by_name:
+                shapes = dict.fromkeys(_unique(names.tolist()), (data.dtype, ()))
+            else:
+                name = str(names[0]) if names.size == 1 else "data"
+                shapes = {name: (data.dtype, data.shape[1:])}
+        return Schema(
+            tuple(
+                Column(name, dtype.newbyteorder("<"), None, math.prod(shape))
+                for name, (dtype, shape) in shapes.items()
+            ),
+            tuple(Field(name, _node(name, shape)) for name, (_, shape) in shapes.items()),
+            source,
+        )
 
 
 class _Rows:
@@ -199,17 +192,35 @@ def _header(stream: IO[bytes], key: str) -> tuple[tuple[int, ...], bool, np.dtyp
     return shape, by_columns, dtype
 
 
-def _names(archive: zipfile.ZipFile, members: dict[str, Member]) -> list[str]:
-    """Return the names of the columns of ``data``, if this is a table."""
-    data, names = members.get("data"), members.get("names")
-    if data is None or names is None or len(members) != 2:
-        return []
+def _names(archive: zipfile.ZipFile, members: dict[str, Member]) -> Array | None:
+    """Return the names of ``data`` or its columns, if this is Baler's own form."""
+    if members.keys() != {"data", "names"}:
+        return None
+    names = members["names"]
     if names.dtype.hasobject:
         raise SourceError("'names' is a pickled array of objects; pickles are never loaded")
-    if names.dtype.kind != "U" or names.shape != data.shape[1:2] or len(data.shape) != 2:
-        return []
+    if len(names.shape) != 1 or (names.dtype.kind != "U" and names.shape != (0,)):
+        return None
     with archive.open(names.key) as stream:
-        return [str(name) for name in np.lib.format.read_array(stream, allow_pickle=False)]
+        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+
+
+def _unique(names: list[str]) -> list[str]:
+    unique: list[str] = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate in unique:
+            number += 1
+            candidate = f"{name}#{number}"
+        unique.append(candidate)
+    return unique
+
+
+def _node(name: str, shape: tuple[int, ...]) -> Node:
+    node: Node = Leaf(name)
+    for size in reversed(shape):
+        node = Fixed(size, node)
+    return node
 
 
 def _fault(member: Member) -> str:

@@ -1,9 +1,11 @@
-"""Writing ``.npz`` files: arrays of fixed shape, or a table as ``data`` and ``names``."""
+"""Writing ``.npz`` files: arrays of fixed shape, or ``data`` and ``names`` as they were read."""
 
 from __future__ import annotations
 
+import math
 import shutil
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,9 +13,19 @@ from typing import Any
 import numpy as np
 
 from baler.core.chunk import Chunk
-from baler.core.schema import Field, Fixed, Leaf, Node, Schema
+from baler.core.schema import Fixed, Leaf, Node, Schema
 from baler.errors import UsageError
 from baler.io.sink import FileSink
+
+
+@dataclass(frozen=True, slots=True)
+class _Array:
+    """An array to be written: its key, the shape of one entry, and the columns side by side."""
+
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    columns: tuple[str, ...]
 
 
 class NpzSink(FileSink):
@@ -22,19 +34,20 @@ class NpzSink(FileSink):
     def __init__(self, target: Path, schema: Schema, *, overwrite: bool) -> None:
         """Check that the fields have fixed shapes."""
         super().__init__(target, schema, overwrite=overwrite)
-        misfits = [field.name for field in schema.fields if _leaf(field.node) is None]
-        if misfits:
-            raise UsageError(
-                "an .npz file holds arrays of fixed shape only, "
-                f"which these fields have not: {', '.join(misfits)}"
-            )
         if not schema.fields:
             raise UsageError(f"there are no fields to write to {str(target)!r}")
-        self._table = _is_table(schema)
-        self._dtypes: dict[str, str] = (
-            schema.source.get("dtypes", {}) if schema.source.get("kind") == "npz" else {}
+        arrays = _arrays(schema)
+        original = schema.source.get("baler", {})
+        self._names: np.ndarray[Any, Any] | None = None
+        if original and sum(math.prod(a.shape) for a in arrays) == math.prod(original["shape"]):
+            self._names = np.array(original["names"], original["names_dtype"])
+            columns = tuple(column for array in arrays for column in array.columns)
+            dtype = np.dtype(schema.source["dtypes"]["data"])
+            arrays = [_Array("data", tuple(original["shape"]), dtype, columns)]
+        self._arrays = arrays
+        self._compression = (
+            zipfile.ZIP_DEFLATED if schema.source.get("compressed", True) else zipfile.ZIP_STORED
         )
-        self._keys = ["data"] if self._table else [field.name for field in schema.fields]
         self._entries = 0
         self._path = target
         self._waiting: TemporaryDirectory[str] | None = None
@@ -45,13 +58,10 @@ class NpzSink(FileSink):
 
     def write(self, chunk: Chunk) -> None:
         """Append the entries of a chunk."""
-        if self._table:
-            arrays = [np.stack([chunk.columns[name] for name in self._schema.by_name], axis=1)]
-        else:
-            arrays = [chunk.columns[_column(field)] for field in self._schema.fields]
-        for i, (key, array) in enumerate(zip(self._keys, arrays, strict=True)):
+        for i, array in enumerate(self._arrays):
+            values = np.stack([chunk.columns[name] for name in array.columns], axis=1)
             with self._waiting_file(i).open("ab") as file:
-                file.write(np.ascontiguousarray(array, self._dtype(key)).data)
+                file.write(np.ascontiguousarray(values, array.dtype).data)
         self._entries += chunk.entries
 
     def _close(self, *, complete: bool) -> None:
@@ -60,25 +70,20 @@ class NpzSink(FileSink):
         with self._waiting:
             if not complete:
                 return
-            compressed = self._schema.source.get("compressed", True)
-            how = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
-            with zipfile.ZipFile(self._path, "w", how, allowZip64=True) as archive:
-                for i, key in enumerate(self._keys):
-                    self._add(archive, key, self._waiting_file(i), self._shape(i))
-                if self._table:
+            with zipfile.ZipFile(self._path, "w", self._compression) as archive:
+                for i, array in enumerate(self._arrays):
+                    self._add(archive, array, self._waiting_file(i))
+                if self._names is not None:
                     with archive.open("names.npy", "w") as stream:
-                        names = np.array(self._schema.source["table"], np.str_)
-                        np.lib.format.write_array(stream, names, allow_pickle=False)
+                        np.lib.format.write_array(stream, self._names, allow_pickle=False)
 
-    def _add(
-        self, archive: zipfile.ZipFile, key: str, waiting: Path, shape: tuple[int, ...]
-    ) -> None:
+    def _add(self, archive: zipfile.ZipFile, array: _Array, waiting: Path) -> None:
         header = {
-            "descr": np.lib.format.dtype_to_descr(self._dtype(key)),
+            "descr": np.lib.format.dtype_to_descr(array.dtype),
             "fortran_order": False,
-            "shape": (self._entries, *shape),
+            "shape": (self._entries, *array.shape),
         }
-        with archive.open(f"{key}.npy", "w", force_zip64=True) as stream:
+        with archive.open(f"{array.key}.npy", "w", force_zip64=True) as stream:
             np.lib.format.write_array_header_1_0(stream, header)
             if waiting.exists():
                 with waiting.open("rb") as values:
@@ -86,40 +91,32 @@ class NpzSink(FileSink):
 
     def _waiting_file(self, i: int) -> Path:
         if self._waiting is None:
-            raise UsageError("the sink has not been entered")
+            raise UsageError("a sink must be entered before it is written to")
         return Path(self._waiting.name) / str(i)
 
-    def _dtype(self, key: str) -> np.dtype[Any]:
-        if key in self._dtypes:
-            return np.dtype(self._dtypes[key])
-        field = self._schema.fields[self._keys.index(key)]
-        dtype: np.dtype[Any] = self._schema.by_name[_column(field)].dtype
-        return dtype
 
-    def _shape(self, i: int) -> tuple[int, ...]:
-        if self._table:
-            return (len(self._schema.fields),)
-        shape, node = [], self._schema.fields[i].node
-        while isinstance(node, Fixed):
-            shape.append(node.size)
-            node = node.content
-        return tuple(shape)
+def _arrays(schema: Schema) -> list[_Array]:
+    """Return an array for every field, in the dtype of the original if that was ``.npz`` too."""
+    stored = schema.source.get("dtypes", {}) if schema.source.get("kind") == "npz" else {}
+    arrays, misfits = [], []
+    for field in schema.fields:
+        shape, column = _shape(field.node)
+        if column is None:
+            misfits.append(field.name)
+            continue
+        dtype = np.dtype(stored.get(field.name, schema.by_name[column].dtype))
+        arrays.append(_Array(field.name, shape, dtype, (column,)))
+    if misfits:
+        raise UsageError(
+            "an .npz file holds arrays of fixed shape only, "
+            f"which these fields have not: {', '.join(misfits)}"
+        )
+    return arrays
 
 
-def _leaf(node: Node) -> str | None:
+def _shape(node: Node) -> tuple[tuple[int, ...], str | None]:
+    shape = []
     while isinstance(node, Fixed):
+        shape.append(node.size)
         node = node.content
-    return node.column if isinstance(node, Leaf) else None
-
-
-def _column(field: Field) -> str:
-    column = _leaf(field.node)
-    if column is None:
-        raise UsageError(f"field {field.name!r} has no fixed shape")
-    return column
-
-
-def _is_table(schema: Schema) -> bool:
-    """Tell whether the columns were those of one array, and all of them are still there."""
-    names = schema.source.get("table", []) if schema.source.get("kind") == "npz" else []
-    return 0 < len(names) == len(schema.columns) == len(schema.fields)
+    return tuple(shape), node.column if isinstance(node, Leaf) else None

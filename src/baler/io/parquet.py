@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -117,11 +118,13 @@ class ParquetSource:
 def _forms(schema: pa.Schema) -> tuple[dict[str, ak.forms.Form], dict[str, str]]:
     """Return the types of all columns that can be read, and what is wrong with the others."""
     forms, faults = {}, {}
-    names = [field.name for field in schema]
+    for name, times in Counter(schema.names).items():
+        if times > 1:
+            faults[name] = f"{times} columns have this name"
     for field in schema:
+        if field.name in faults:
+            continue
         try:
-            if names.count(field.name) > 1:
-                raise SourceError("several columns have this name")
             empty = _stored(pa.array([], field.type))
             stored = pa.schema([pa.field(field.name, empty.type, field.nullable)])
             form = ak.from_arrow_schema(stored).contents[0]

@@ -67,11 +67,11 @@ class RootSource(abc.ABC):
 
     @abc.abstractmethod
     def _arrays(self, names: Sequence[str], start: int, stop: int) -> Mapping[str, ak.Array]:
-        """Read some fields of a run of entries; any exception means that one of them is at fault."""
+        """Read fields for a run of entries; any exception means that one of them is at fault."""
 
 
 def read_most(names: Sequence[str], read: Read) -> tuple[dict[str, ak.Array], dict[str, str]]:
-    """Read as many fields as possible, many at once; return their arrays, and faults of the rest."""
+    """Read as many fields as possible, many at once; return arrays, and faults of the rest."""
     if not names:
         return {}, {}
     try:
