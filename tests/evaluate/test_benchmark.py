@@ -115,6 +115,16 @@ def only(peer: Peer, **options: Any) -> Result:
     return run(schema, chunks, BOUNDS, [peer], **options)
 
 
+@dataclass(frozen=True, slots=True)
+class Cutting(Careless):
+    """A peer that loses the last value."""
+
+    def decompress(
+        self, payload: bytes, dtype: np.dtype[Any], size: int, sigma: Array | None = None
+    ) -> Array:
+        return np.frombuffer(payload, dtype)[:-1]
+
+
 class TestBenchmark:
     def test_a_broken_bound_is_reported_and_named(self) -> None:
         (row,) = only(Careless("careless", 0.01)).peers
@@ -131,6 +141,11 @@ class TestBenchmark:
         assert row.broken == ("met", "Jet_ptErr", "Jet_pt", "Jet_eta")
         assert row.compressed == row.original
         assert row.columns[1].note == "failed: RuntimeError: no floats"
+
+    def test_a_column_of_the_wrong_size_is_lost_but_not_those_that_it_bounds(self) -> None:
+        (row,) = only(Cutting("cutting")).peers
+        assert len(row.broken) == 5
+        assert all(not c.note for c in row.columns)
 
     def test_a_peer_that_is_not_installed_is_skipped_with_the_reason(self) -> None:
         result = only(NotInstalled("absent"))

@@ -286,7 +286,7 @@ def _run_column(
             verdict.violations + found.violations,
             verdict.zeros_moved + found.zeros_moved,
         )
-        decoded.append(values)
+        decoded.append(values if values.size == original.size else original)
     row = ColumnRow(
         column=column.name,
         dtype=column.dtype.str,
