@@ -121,6 +121,31 @@ def test_a_damaged_block_is_named(small: bytes) -> None:
         reader.read(1)
 
 
+def test_bytes_left_over_in_the_index_are_noticed(small: bytes) -> None:
+    blocks, core, checksums, metadata = parts(small)
+    for index in (
+        (_pack_part(core + b"\0"), checksums, _pack_part(metadata)),
+        (_pack_part(core), checksums, _pack_part(metadata + b"\0")),
+        (_pack_part(core), checksums, _pack_part(metadata), b"\0"),
+    ):
+        with pytest.raises(Corrupt, match="1 bytes are left over"):
+            Reader(seal(blocks, *index))
+
+
+def test_compressed_blocks_have_a_limit(small: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("baler.container.blocks.MAX_SOLID_BYTES", 20)
+    with pytest.raises(Corrupt, match=r"a compressed block has .* more than 20"):
+        Reader(small).read(0, ["word"])
+
+
+def test_more_groups_than_columns(write: Callable[..., bytes]) -> None:
+    blocks, core, _, _ = parts(write(Schema((), ()), Recipe((), ()), []))
+    assert core[-7:] == b"\0\0\0\0\0\0\0"  # groups, their sizes, columns; the table of chunks
+    hostile = core[:-7] + varint(1 << 40) + core[-6:]
+    with pytest.raises(Corrupt, match="1099511627776 groups for 0 columns"):
+        Reader(seal(blocks, _pack_part(hostile), b"\0\0"))
+
+
 def test_metadata_can_be_stripped(small: bytes, schema: Schema) -> None:
     blocks, core, checksums, _ = parts(small)
     with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from baler import codecs
 from baler.container import Reader, Writer
-from baler.core.bounds import Absolute
+from baler.core.bounds import Absolute, Exact
 from baler.core.chunk import Array, Chunk
 from baler.core.recipe import ColumnRecipe, Group, Recipe
 from baler.core.schema import Column, Schema
@@ -286,6 +287,26 @@ def test_the_context_is_what_a_reader_will_have(
     assert len(seen["encode"]) == 1
     assert len(seen["decode"]) == 2  # once for the writer, once for the reader
     assert all((values == decoded).all() for values in seen["encode"] + seen["decode"])
+
+
+def test_decoded_columns_are_kept_no_longer_than_needed(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = Schema(tuple(Column(f"x{at}", np.dtype("<f8")) for at in range(5)), ())
+    chain = [ColumnRecipe(Exact(), (at - 1,) if at else ()) for at in range(5)]
+    original, decoded, alive = codecs.decode, [], []
+
+    def decode(*arguments: object) -> Array:
+        values = original(*arguments)  # type: ignore[arg-type]
+        decoded.append(weakref.ref(values))
+        alive.append(sum(item() is not None for item in decoded))
+        return values
+
+    monkeypatch.setattr("baler.codecs.decode", decode)
+    with Writer(target, schema, Recipe(tuple(chain), (Group(tuple(range(5))),))) as writer:
+        writer.write(Chunk(9, {f"x{at}": np.arange(9.0) ** at for at in range(5)}))
+    assert len(alive) == 5
+    assert max(alive) <= 3  # the column, its parent, and at most the last one of the level before
 
 
 def test_seeds_differ_and_depend_on_nothing_else(
