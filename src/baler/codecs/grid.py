@@ -125,6 +125,16 @@ class Grid(Codec):
         return f"{name}>{describe_payload(body, symbols)}"
 
 
+def _points(lattice: Lattice, numbers: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the lattice values with these numbers, from a table if that is shorter."""
+    if lattice.is_table and numbers.size:
+        low, high = int(numbers.min()), int(numbers.max())
+        if high - low < numbers.size:
+            table = lattice.values(np.arange(low, high + 1, dtype=np.int64), dtype)
+            return table[numbers - low]
+    return lattice.values(numbers, dtype)
+
+
 def _put(values: Array, where: Bools, escaped: Array) -> None:
     if int(where.sum()) != escaped.size:
         raise Corrupt(f"{int(where.sum())} escape symbols for {escaped.size} escapes")
@@ -215,7 +225,7 @@ def encode_grid(
         lattice, numbers = lattice.fitted(values)
     else:
         numbers = lattice.nearest(values)
-    served = keeps(values, lattice.values(numbers, values.dtype))
+    served = keeps(values, _points(lattice, numbers, values.dtype))
     atoms = _atoms(values, served, exact)
     symbols_of = np.full(values.size, -1, np.int8)
     for i, atom in enumerate(atoms):

@@ -79,13 +79,13 @@ class Rank(Codec):
         self, body: ByteReader, dtype: np.dtype[Any], size: int, context: Context, depth: int
     ) -> Array:
         """Look the values up."""
-        distinct = body.varint()
-        if not 1 <= distinct <= MAX_RANKS:
-            raise Corrupt(f"a rank codec lists {distinct} values; allowed are 1 to {MAX_RANKS}")
-        table = decode_payload(ByteReader(body.sized()), dtype, distinct, context, depth)
-        ranks = decode_payload(body, rank_dtype(distinct), size, context, depth)
-        if size and int(ranks.max()) >= distinct:
-            raise Corrupt(f"rank {int(ranks.max())} in a list of {distinct} values")
+        listed = body.varint()
+        if not 1 <= listed <= MAX_RANKS:
+            raise Corrupt(f"a rank codec lists {listed} values; allowed are 1 to {MAX_RANKS}")
+        table = decode_payload(ByteReader(body.sized()), dtype, listed, context, depth)
+        ranks = decode_payload(body, rank_dtype(listed), size, context, depth)
+        if size and int(ranks.max()) >= listed:
+            raise Corrupt(f"rank {int(ranks.max())} in a list of {listed} values")
         return table[ranks]
 
     def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
@@ -95,9 +95,16 @@ class Rank(Codec):
         return f"{self.name}>{describe_payload(body, ranks)}"
 
 
-def rank_dtype(distinct: int) -> np.dtype[Any]:
+def distinct(bits: Array) -> Array:
+    """Return the distinct values of an array of unsigned integers, sorted."""
+    if bits.dtype.itemsize <= 2:
+        return np.flatnonzero(np.bincount(bits)).astype(bits.dtype)
+    return np.sort(np.unique(bits))
+
+
+def rank_dtype(listed: int) -> np.dtype[Any]:
     """Return the dtype of ranks in a list of so many values."""
-    return np.dtype(np.uint8 if distinct <= 256 else np.uint16)
+    return np.dtype(np.uint8 if listed <= 256 else np.uint16)
 
 
 def encode_shuffle(values: Array, inner: Inner) -> bytes:
@@ -112,14 +119,18 @@ def encode_flags(values: Array, inner: Inner) -> bytes:
 
 def encode_rank(values: Array, inner: Inner) -> bytes | None:
     """Return a payload of ranks; None if there are too many distinct values."""
-    table = np.sort(np.unique(values.view(f"u{values.dtype.itemsize}")))
+    bits = values.view(f"u{values.dtype.itemsize}")
+    table = distinct(bits)
     if not 1 <= table.size <= MAX_RANKS:
         return None
-    if values.dtype.kind == "u":
-        ranks = np.searchsorted(table, values)
-    else:  # in the order of the values, as far as they have one
-        place = np.argsort(np.argsort(table.view(values.dtype), kind="stable"))
-        ranks = place[np.searchsorted(table, values.view(table.dtype))]
-        table = table[np.argsort(place)]
+    # in the order of the values, as far as they have one
+    order = np.argsort(table.view(values.dtype), kind="stable")
+    if bits.dtype.itemsize <= 2:
+        place = np.zeros(1 << 16, rank_dtype(table.size))
+        place[table[order]] = np.arange(table.size)
+        ranks = place[bits]
+    else:
+        ranks = np.argsort(order)[np.searchsorted(table, bits)]
+    table = table[order]
     head = bytes([Rank.code]) + varint(table.size) + sized(inner(table.view(values.dtype)))
     return head + inner(ranks.astype(rank_dtype(table.size)))

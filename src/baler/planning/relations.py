@@ -37,18 +37,24 @@ def copies(arrays: Sequence[Array], order: Sequence[int]) -> dict[int, int]:
 
     Columns of integers and booleans may differ in dtype. Constant columns need no parent.
     """
-    first: dict[tuple[str, int, bytes], int] = {}
-    found: dict[int, int] = {}
+    alike: dict[tuple[str, int, bytes], list[int]] = defaultdict(list)
     for i in order:
         values = arrays[i]
-        if not values.size or is_constant(values):
-            continue
-        kind = values.dtype.str if values.dtype.kind == "f" else "integer"
-        same = values if kind != "integer" else values.astype(np.int64)
-        parent = first.setdefault((kind, values.size, _digest(same)), i)
-        if parent != i:
-            found[i] = parent
+        if values.size and not is_constant(values):
+            kind = values.dtype.str if values.dtype.kind == "f" else "integer"
+            alike[kind, values.size, _digest(_comparable(excerpt(values)))].append(i)
+    found: dict[int, int] = {}
+    for members in alike.values():
+        first: dict[bytes, int] = {}
+        for i in members if len(members) > 1 else ():
+            parent = first.setdefault(_digest(_comparable(arrays[i])), i)
+            if parent != i:
+                found[i] = parent
     return found
+
+
+def _comparable(values: Array) -> Array:
+    return values if values.dtype.kind == "f" else values.astype(np.int64)
 
 
 def masks(arrays: Sequence[Array], order: Sequence[int]) -> dict[int, Mask]:
