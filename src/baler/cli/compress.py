@@ -1,0 +1,80 @@
+"""``baler compress``."""
+
+from __future__ import annotations
+
+import click
+
+from baler.cli import options, talk
+
+
+@click.command(short_help="Compress a ROOT, Parquet or npz file.")
+@options.source
+@options.baler_target
+@options.bound
+@options.policy
+@options.dither
+@options.tree
+@options.skip_unreadable
+@options.chunk_size
+@options.jobs
+@options.force
+@options.as_json
+@options.quiet
+@options.debug
+@options.explained
+def compress(
+    source: str,
+    target: str,
+    bounds: tuple[str, ...],
+    policy: str | None,
+    dither: bool,
+    tree: str | None,
+    skip_unreadable: bool,
+    chunk_size: str,
+    jobs: int | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compress SOURCE (.root, .parquet, .npz) into the .baler file TARGET.
+
+    SOURCE may name one of several trees, as in events.root:Events, and ROOT files may be URLs.
+    All columns are exact, but for those that are given a bound.
+
+    {bounds}
+
+    For example:
+
+      baler compress events.root events.baler
+      baler compress events.root:Events events.baler -p nano.toml
+      baler compress events.root events.baler -b '*=rel 2^-11' -b '*_phi=abs 2.5e-4'
+      baler compress events.root events.baler -b 'Muon_dxy=sigma 0.1 Muon_dxyErr'
+    """
+    options.check_free(target, force=force)
+    from baler import api
+    from baler.core.size import format_size
+
+    asked = options.asked(policy, bounds)
+    with talk.progress("compressing", quiet=quiet) as report:
+        done = api.compress(
+            source,
+            target,
+            policy=asked,
+            dither=dither,
+            tree=tree,
+            skip_unreadable=skip_unreadable,
+            chunk_size=chunk_size,
+            jobs=jobs,
+            overwrite=force,
+            progress=report,
+        )
+    if as_json:
+        talk.print_json(done.to_json())
+    talk.say(
+        f"{done.target}: {format_size(done.raw_bytes)} of columns in "
+        f"{format_size(done.file_bytes)}, ratio {done.ratio:.2f}; "
+        f"{talk.count(done.entries, 'event')}, {talk.count(done.columns, 'column')}, "
+        f"{talk.seconds(done.seconds)}",
+        quiet=quiet,
+    )
+    talk.notes(done.notes, quiet=quiet)

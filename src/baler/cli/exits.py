@@ -1,0 +1,9 @@
+"""What the exit code of the program says."""
+
+from __future__ import annotations
+
+DATA_AT_FAULT = 1
+CALLER_AT_FAULT = 2
+BOUND_BROKEN = 3
+INTERRUPTED = 130  # as shells say it: 128 and the number of the signal
+TERMINATED = 143

@@ -1,0 +1,151 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from baler.errors import TargetExists, UsageError
+
+if TYPE_CHECKING:
+    from baler.planning import Policy
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEBUG = "baler.debug"
+"""The key in click's context under which ``--debug`` is kept."""
+
+FOREIGN = (".root", ".parquet", ".npz")
+
+BOUNDS = """
+A bound is a promise about every value x and its decoded x':
+
+  exact             x' has the bits of x; the default
+  abs 1e-3          |x' - x| <= 1e-3, in the unit of the column
+  rel 2^-11         |x' - x| <= 2^-11 |x|
+  bits 10           what rounding to 10 mantissa bits promises: rel 2^-11
+  sigma 0.1 NAME    |x' - x| <= 0.1 times the decoded value of column NAME
+  range 1e-3        abs with 1e-3 of the column's 5-95 % span
+
+NaN, infinities and zeros always come back bit for bit, and so do columns that are not
+floating-point.
+""".strip()
+
+
+def explained(command: F) -> F:
+    """Make a docstring a help text: {bounds} is filled in, indented paragraphs stay as they are."""
+    text = inspect.cleandoc(command.__doc__ or "").replace("{bounds}", BOUNDS)
+    command.__doc__ = "\n\n".join(
+        f"\b\n{paragraph}" if paragraph.startswith("  ") else paragraph
+        for paragraph in text.split("\n\n")
+    )
+    return command
+
+
+def _keep_debug(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    ctx.meta[DEBUG] = wanted
+
+
+def _target(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Refuse what is not the path of a file: standard output, devices, folders."""
+    path = Path(value)
+    if value == "-":
+        raise click.BadParameter("cannot write to standard output; give the path of a file")
+    if path.exists() and not path.is_file():
+        raise click.BadParameter(f"{value!r} exists and is not a file")
+    return value
+
+
+def _baler_target(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    value = _target(ctx, parameter, value)
+    if value.lower().endswith(FOREIGN):
+        raise click.BadParameter(f"{value!r} is to be a .baler file; SOURCE comes before TARGET")
+    return value
+
+
+source = click.argument("source", metavar="SOURCE")
+target = click.argument("target", metavar="TARGET", callback=_target)
+baler_target = click.argument("target", metavar="TARGET", callback=_baler_target)
+
+bound = click.option(
+    "-b",
+    "--bound",
+    "bounds",
+    metavar="'GLOB=SPEC'",
+    multiple=True,
+    help="A bound for all columns that match GLOB, such as '*_pt=rel 2^-11'. May be repeated; the "
+    "last match wins.",
+)
+policy = click.option(
+    "-p",
+    "--policy",
+    metavar="FILE",
+    help="A TOML file with a table [bounds] of GLOB = SPEC; --bound options come after it and win.",
+)
+dither = click.option(
+    "--dither",
+    is_flag=True,
+    help="Shift the decodable values of each row at random, reproducibly: histograms of any "
+    "binning stay smooth, at the same bound.",
+)
+tree = click.option(
+    "--tree",
+    metavar="NAME",
+    help="Which tree of a ROOT file is meant; another way to write SOURCE:NAME.",
+)
+skip_unreadable = click.option(
+    "--skip-unreadable",
+    is_flag=True,
+    help="Leave out branches that cannot be read, with a note, instead of refusing the file.",
+)
+chunk_size = click.option(
+    "--chunk-size",
+    metavar="SIZE",
+    default="64 MB",
+    show_default=True,
+    help="Column data in one chunk. A chunk is read as a whole: smaller ones need less memory and "
+    "make single entries cheaper, larger ones make smaller files.",
+)
+jobs = click.option(
+    "-j",
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Threads that work; all cores by default. The result does not depend on it.",
+)
+force = click.option("-f", "--force", is_flag=True, help="Replace TARGET if it exists.")
+quiet = click.option(
+    "-q", "--quiet", is_flag=True, help="No progress, summary or notes; errors only."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+debug = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_debug,
+    help="Show the Python traceback of an error.",
+)
+
+
+def asked(policy: str | None, bounds: Iterable[str]) -> Policy:
+    """Return the policy of a file, if there is one, followed by that of the options."""
+    from baler.planning import Policy
+
+    loaded = Policy() if policy is None else Policy.load(policy)
+    return loaded.then(Policy.from_options(bounds))
+
+
+def check_free(target: str, *, force: bool) -> None:
+    """Raise TargetExists before the work, not after it."""
+    if not force and Path(target).exists():
+        raise TargetExists(f"{target!r} exists; --force replaces it")
+
+
+def check_other(source: str, target: str) -> None:
+    """Raise UsageError if the target is the source itself."""
+    if Path(source).exists() and Path(target).exists() and Path(source).samefile(target):
+        raise UsageError(f"{target!r} is the source itself")

@@ -1,0 +1,135 @@
+"""What is said: data on standard output; progress, summaries and notes on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PIPE_WIDTH = 200
+"""Columns of a table that goes into a file or another program: names are not cut there."""
+
+Report = Callable[[float, int], None]
+"""Called with the fraction that is done and the bytes of column data behind it."""
+
+
+def print_json(content: Any) -> None:
+    """Print plain JSON on standard output."""
+    click.echo(json.dumps(content, indent=2, allow_nan=False))
+
+
+def print_table(table: Table) -> None:
+    """Print a table on standard output; in colour if that is a terminal."""
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    console = Console(file=sys.stdout, width=None if terminal else PIPE_WIDTH)
+    with console.capture() as captured:
+        console.print(table)
+    lines = captured.get().splitlines()
+    click.echo("\n".join(line.rstrip() for line in lines))
+
+
+def new_table(*headings: str, left: int = 1) -> Table:
+    """Return an empty table without frames; all columns but the first ``left`` hold numbers."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for position, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if position < left else "right", no_wrap=True)
+    return table
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Say something on standard error."""
+    if not quiet:
+        click.echo(text, err=True)
+
+
+def notes(sentences: Iterable[str], *, quiet: bool = False) -> None:
+    """Say what the user should know about a result."""
+    for sentence in sentences:
+        say(f"note: {sentence}", quiet=quiet)
+
+
+def seconds(duration: float) -> str:
+    """Return a duration for people."""
+    if duration < 60:
+        return f"{duration:.2g} s" if duration < 10 else f"{duration:.0f} s"
+    return f"{int(duration) // 60} min {int(duration) % 60:02} s"
+
+
+def count(number: int, singular: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {singular}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def progress(what: str, *, quiet: bool = False) -> Iterator[Report | None]:
+    """Show a bar with size, speed and time left, if standard error is a terminal."""
+    if quiet or not _bars():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+
+        def report(fraction: float, done: int) -> None:
+            bar.update(task, total=int(done / fraction) if fraction else None, completed=done)
+
+        yield report
+
+
+@contextmanager
+def steps(what: str, *, quiet: bool = False) -> Iterator[Callable[[str, str, int, int], None]]:
+    """Show which of several things is being done, if standard error is a terminal."""
+    if quiet or not _bars():
+        yield lambda whose, part, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+        yield lambda whose, part, done, total: bar.update(
+            task, description=f"{what} {whose}: {part}", completed=done, total=total
+        )
+
+
+def _bars() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
