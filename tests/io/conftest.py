@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from baler.core.chunk import Chunk, check_chunk
+from baler.core.schema import Schema
 from baler.io import Source, create_sink, open_source
 
-DATA = Path(__file__).parents[2].parent / "shared/data"
+DATA = Path(__file__).parents[2].parent / "shared/data/hep"
 
 Compare = Callable[[ak.Array, ak.Array], str]
 
@@ -48,8 +49,8 @@ def difference() -> Compare:
 
 
 @pytest.fixture(scope="session")
-def copy() -> Callable[..., tuple[str, ...]]:
-    """Give a function that reads a file chunk by chunk and writes it to another."""
+def copy() -> Callable[..., tuple[Schema, tuple[str, ...]]]:
+    """Give a function that copies a file chunk by chunk; it returns its schema and the notes."""
 
     def through(path: Any, target: Path, target_bytes: int = 1_000_000, **options: Any) -> Any:
         skip = options.pop("skip_unreadable", False)
@@ -57,20 +58,25 @@ def copy() -> Callable[..., tuple[str, ...]]:
             open_source(path, skip_unreadable=skip) as source,
             create_sink(target, source.schema, **options) as sink,
         ):
-            for chunk in checked(source, target_bytes):
+            for chunk in _checked(source, target_bytes):
                 sink.write(chunk)
-            return sink.notes
+            return source.schema, sink.notes
 
     return through
 
 
-def checked(source: Source, target_bytes: int) -> list[Chunk]:
-    """Return all chunks of a source, each checked against the schema."""
+def _checked(source: Source, target_bytes: int) -> list[Chunk]:
     chunks = list(source.chunks(target_bytes))
     for chunk in chunks:
         check_chunk(source.schema, chunk)
     assert sum(chunk.entries for chunk in chunks) == source.entries
     return chunks
+
+
+@pytest.fixture(scope="session")
+def checked() -> Callable[[Source, int], list[Chunk]]:
+    """Give a function that returns all chunks of a source, each checked against the schema."""
+    return _checked
 
 
 def _flat(layout: ak.contents.Content, path: str = "") -> Any:

@@ -108,7 +108,7 @@ class _Disassembly:
         present = self._arrays.setdefault(name, flat)
         if present is flat:
             return
-        if present.tobytes() != flat.tobytes():
+        if not np.array_equal(present.view(np.uint8), flat.view(np.uint8)):
             raise SourceError(f"does not agree with the values of {name!r}{_first(present, flat)}")
 
 

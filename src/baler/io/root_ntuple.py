@@ -29,10 +29,9 @@ class NTupleSource(RootSource):
         sample, faults = read_most(
             [field.name for field in ntuple.fields], lambda names: self._arrays(names, 0, stop)
         )
-        nodes = self._describe(sample, faults)
+        self._describe(sample, name, faults)
         if faults and not skip_unreadable:
             raise Unreadable(unreadable(faults, self.name))
-        self._views = sum(field.name in nodes for field in ntuple.fields if _projected(field))
         self.notes = self._notes(faults)
         self.disk_bytes = sum(
             page.locator.num_bytes
@@ -41,7 +40,7 @@ class NTupleSource(RootSource):
             for page in column.pages
         )
 
-    def _describe(self, sample: Mapping[str, ak.Array], faults: dict[str, str]) -> dict[str, Node]:
+    def _describe(self, sample: Mapping[str, ak.Array], name: str, faults: dict[str, str]) -> None:
         """Describe all fields that can be read, and decide which of them have to be."""
         describer = Describer(sample)
         aliases = bool(self._ntuple.alias_column_records)
@@ -69,12 +68,12 @@ class NTupleSource(RootSource):
         )
         source = {
             "kind": "rntuple",
-            "name": self._ntuple.name,
+            "name": name,
             "title": self._ntuple.description or "",
         }
         self.schema = Schema(describer.columns, fields, source)
         self._needed = tuple(field for field in fields if field.name in needed)
-        return nodes
+        self._views = sum(field.name in nodes for field in self._ntuple.fields if _projected(field))
 
     def _forms(self, names: Mapping[str, Any]) -> dict[str, ak.forms.Form]:
         record, _ = self._ntuple.to_akform(filter_field=lambda field: field.path in names)

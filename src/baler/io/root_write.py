@@ -180,9 +180,8 @@ class NTupleSink(_RootSink):
         """Give names that an RNTuple may have to all fields."""
         super().__init__(target, schema, overwrite=overwrite)
         if misfits:
-            self.add_note(
-                f"the file holds an RNTuple, because a TTree cannot hold {_some(misfits)}"
-            )
+            because = f"the file holds an RNTuple, because a TTree cannot hold {_some(misfits)}"
+            self._notes.insert(0, because)
         self._fields = list(_renamed(schema.fields))
         pairs = zip(schema.fields, self._fields, strict=True)
         changed = [f"{old.name} ({new.name})" for old, new in pairs if old.name != new.name]
