@@ -69,7 +69,13 @@ def compress(
 
     Raises UsageError (bad bounds, target exists), SourceError (faulty source), OSError.
     """
-    asked = policy if isinstance(policy, Policy) else Policy() if policy is None else Policy.load(policy)
+    asked = (
+        policy
+        if isinstance(policy, Policy)
+        else Policy()
+        if policy is None
+        else Policy.load(policy)
+    )
     asked = asked.then(Policy.of(bounds or {}, dither=dither))
     size = parse_size(chunk_size)
     start = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -145,7 +146,7 @@ class CompressedFile(Mapping[str, "CompressedField"]):
         edges = self._reader.chunks
         wanted = self._with_counts(names)
         pieces = []
-        for number, (first, last) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for number, (first, last) in enumerate(itertools.pairwise(edges)):
             if first < stop and last > start:
                 low, high = max(start - int(first), 0), min(stop, int(last)) - int(first)
                 pieces.append(slice_chunk(self.schema, self._chunk(number, wanted), low, high))

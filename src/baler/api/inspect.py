@@ -68,7 +68,9 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
                 name=column.name,
                 dtype=column.dtype.name,
                 bound=str(plan.bound),
-                codec=max(stored[column.name].codecs.items(), key=lambda c: c[1], default=("", 0))[0],
+                codec=max(stored[column.name].codecs.items(), key=lambda c: c[1], default=("", 0))[
+                    0
+                ],
                 values=values[column.name],
                 raw_bytes=values[column.name] * column.dtype.itemsize,
                 bytes=stored[column.name].stored,

@@ -14,7 +14,11 @@ Progress = Callable[[float, int], None]
 def threads(jobs: int | None) -> int:
     """Return the number of threads for ``jobs``; None stands for all cores of this process."""
     if jobs is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
     if jobs < 1:
         raise UsageError(f"cannot work with {jobs} jobs")
     return jobs

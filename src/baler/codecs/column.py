@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from baler.codecs.base import Array, Context, decode_payload, describe_payload
 from baler.codecs.contextual import encode_copy, masked_head, selected
-from baler.codecs.grid import Keeps, encode_grid
+from baler.codecs.grid import encode_grid
 from baler.codecs.search import Search, excerpt, is_constant
-from baler.core.bounds import Absolute, Bound, Exact, Relative, Sigma, same_bits, special
+from baler.core.bounds import Absolute, Bools, Bound, Exact, Relative, Sigma, same_bits
 from baler.core.bytes import ByteReader
 from baler.core.recipe import ColumnRecipe, Mask, Prediction
 from baler.quantise.dither import shifts
-from baler.quantise.lattice import Bits, Integers, Lattice, Scaled, Uniform, logarithmic, rounded
+from baler.quantise.lattice import (
+    Bits,
+    Integers,
+    Lattice,
+    Scaled,
+    Uniform,
+    logarithmic,
+    rounded,
+)
 
 FEW, SOME = 32, 1 << 10
 """Few distinct values (in a sample) are coded exactly; for some, both ways are tried."""
@@ -33,143 +41,149 @@ def describe(payload: bytes | memoryview, dtype: np.dtype[Any]) -> str:
 
 
 def encode(
-    values: Array,
-    recipe: ColumnRecipe,
-    context: Context,
-    *,
-    solid: bool = False,
-    seed: int = 0,
-    level: int = 8,
+    values: Array, recipe: ColumnRecipe, context: Context, *, solid: bool = False, seed: int = 0
 ) -> bytes:
     """Return the smallest payload found for a column that keeps its bound.
 
-    ``context`` gives the decoded values of the recipe's parents. ``seed`` keys the dither, which
-    only lossy payloads have.
+    ``context`` gives the decoded values of the recipe's parents. ``solid`` says that the payload
+    will be compressed together with others. ``seed`` keys the dither, which only lossy payloads
+    have.
     """
-    search = Search(level, solid)
-    if not values.size or is_constant(values):
-        return search.smallest(values)
-    bound = recipe.bound if values.dtype.kind == "f" else Exact()
-    sigma = context(recipe.parents[0]) if isinstance(bound, Sigma) else None
-    keeps = partial(_keeps, bound=bound, sigma=sigma)
-    for prediction in recipe.predictions:
-        if prediction.formula == "same":
-            (parent,) = prediction.parents
-            if (payload := encode_copy(values, context(parent), parent, keeps)) is not None:
-                return payload
-    for mask in recipe.masks:
-        if (payload := _masked(values, mask, recipe, context, solid, seed, level)) is not None:
-            return payload
-    if not bound.lossy:
-        best = search.smallest(values)
-        if recipe.predictions:
-            lattice: Lattice = Bits(0) if values.dtype.kind == "f" else Integers()
-            for payload in _predicted(values, lattice, recipe, context, search, keeps, None):
-                best = min(best, payload, key=search.cost)
-        return best
-    return _lossy(values, sigma, recipe, context, search, keeps, seed)
+    return _Encoder(values, recipe, context, solid, seed).payload()
 
 
-def _lossy(
-    values: Array,
-    sigma: Array | None,
-    recipe: ColumnRecipe,
-    context: Context,
-    search: Search,
-    keeps: Keeps,
-    seed: int,
-) -> bytes:
-    key = seed if recipe.dither else None
-    sample = excerpt(values)
-    distinct = np.unique(sample.view(f"u{sample.itemsize}")).size
-    lattice = _lattice(values, recipe, sigma, key) if distinct > FEW else None
-    if isinstance(lattice, Bits):
-        key = None
-    payloads: list[bytes] = []
-    if lattice is not None:
-        plain = encode_grid(
-            values, lattice, search.symbols, keeps=keeps, exact=sentinels(values, key), seed=key
-        )
-        payloads += [] if plain is None else [plain]
-        payloads += _predicted(values, lattice, recipe, context, search, keeps, key)
-    if not payloads or distinct < min(SOME, sample.size // 2):
-        payloads.append(search.smallest(values))
-    return min(payloads, key=search.cost)
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    """One column of one chunk and all that is known for its encoding."""
 
+    values: Array
+    recipe: ColumnRecipe
+    context: Context
+    solid: bool
+    seed: int
 
-def _predicted(
-    values: Array,
-    lattice: Lattice,
-    recipe: ColumnRecipe,
-    context: Context,
-    search: Search,
-    keeps: Keeps,
-    seed: int | None,
-) -> list[bytes]:
-    exact = sentinels(values, seed) if recipe.bound.lossy else None
-    payloads = (
-        encode_grid(
-            values, lattice, search.symbols, keeps=keeps, exact=exact,
-            prediction=prediction, context=context, seed=seed,
-        )
-        for prediction in recipe.predictions
-    )  # fmt: skip
-    return [payload for payload in payloads if payload is not None]
+    @property
+    def search(self) -> Search:
+        return Search(solid=self.solid)
 
+    @property
+    def bound(self) -> Bound:
+        return self.recipe.bound if self.values.dtype.kind == "f" else Exact()
 
-def _masked(
-    values: Array,
-    mask: Mask,
-    recipe: ColumnRecipe,
-    context: Context,
-    solid: bool,
-    seed: int,
-    level: int,
-) -> bytes | None:
-    """Return a masked payload; None if the parent does not give the masked values away."""
-    parent = context(mask.parent)
-    hidden = np.frombuffer(mask.hidden, parent.dtype)
-    value = np.frombuffer(mask.value, values.dtype)
-    covered = same_bits(parent, hidden)
-    if not covered.any() or not same_bits(values[covered], value).all():
-        return None
-    rest = replace(recipe, masks=())
-    inner = encode(
-        values[~covered], rest, selected(context, ~covered), solid=solid, seed=seed, level=level
-    )
-    return masked_head(parent, hidden, value, mask.parent) + inner
+    @property
+    def sigma(self) -> Array | None:
+        return self.context(self.recipe.parents[0]) if isinstance(self.bound, Sigma) else None
 
-
-def _keeps(values: Array, decoded: Array, bound: Bound, sigma: Array | None) -> Array:
-    if not bound.lossy:
+    def keeps(self, values: Array, decoded: Array) -> Bools:
+        """Tell which values may come back as decoded."""
+        if self.bound.lossy:
+            return self.bound.holds(values, decoded, self.sigma)
         return same_bits(values, decoded)
-    return bound.holds(values, decoded, sigma)
 
+    def payload(self) -> bytes:
+        if not self.values.size or is_constant(self.values):
+            return self.search.smallest(self.values)
+        found = self.copied() or self.masked()
+        return found or (self.quantised() if self.bound.lossy else self.exact())
 
-def _lattice(
-    values: Array, recipe: ColumnRecipe, sigma: Array | None, seed: int | None
-) -> Lattice | None:
-    """Return the coarsest lattice that should keep the bound; None if exact coding is as good."""
-    bound = recipe.bound
-    shift = None if seed is None else shifts(seed, values.size)
-    if isinstance(bound, Relative):
-        lattice = logarithmic(bound.fraction, values.dtype, dithered=seed is not None)
-        if lattice is None:
-            return rounded(bound.fraction, values.dtype)
-        return replace(lattice, shifts=shift)
-    if isinstance(bound, Absolute):
-        step = uniform_step(bound.epsilon, values)
-        return None if step is None else Uniform(step, shift)
-    if isinstance(bound, Sigma) and sigma is not None:
-        scale = 2 * bound.fraction * (1 - 2.0**-12)
-        return Scaled(scale, sigma.astype(np.float64), recipe.parents[0], shift)
-    raise TypeError(f"bound {bound} has no lattice")
+    def copied(self) -> bytes | None:
+        for prediction in self.recipe.predictions:
+            if prediction.formula == "same":
+                (parent,) = prediction.parents
+                return encode_copy(self.values, self.context(parent), parent, self.keeps)
+        return None
+
+    def masked(self) -> bytes | None:
+        for mask in self.recipe.masks:
+            if (payload := self._behind(mask)) is not None:
+                return payload
+        return None
+
+    def _behind(self, mask: Mask) -> bytes | None:
+        """Return a masked payload; None if the parent does not give the masked values away."""
+        parent = self.context(mask.parent)
+        hidden = np.frombuffer(mask.hidden, parent.dtype)
+        value = np.frombuffer(mask.value, self.values.dtype)
+        covered = same_bits(parent, hidden)
+        if not covered.any() or not same_bits(self.values[covered], value).all():
+            return None
+        shown = ~covered
+        rest = replace(
+            self,
+            values=self.values[shown],
+            recipe=replace(self.recipe, masks=()),
+            context=selected(self.context, shown),
+        )
+        return masked_head(parent, hidden, value, mask.parent) + rest.payload()
+
+    def exact(self) -> bytes:
+        lattice = Bits(0) if self.values.dtype.kind == "f" else Integers()
+        payloads = [self.search.smallest(self.values), *self.predicted(lattice, None, None)]
+        return min(payloads, key=self.search.cost)
+
+    def quantised(self) -> bytes:
+        sample = excerpt(self.values)
+        distinct = np.unique(sample.view(f"u{sample.itemsize}")).size
+        lattice = self.lattice() if distinct > FEW else None
+        seed = None if isinstance(lattice, Bits) or not self.recipe.dither else self.seed
+        payloads: list[bytes] = []
+        if lattice is not None:
+            exact = sentinels(self.values, dithered=seed is not None)
+            payloads += self.on(lattice, seed, exact, None)
+            payloads += self.predicted(lattice, seed, exact)
+        if not payloads or distinct < min(SOME, sample.size // 2):
+            payloads.append(self.search.smallest(self.values))
+        return min(payloads, key=self.search.cost)
+
+    def predicted(self, lattice: Lattice, seed: int | None, exact: Array | None) -> Iterator[bytes]:
+        for prediction in self.recipe.predictions:
+            yield from self.on(lattice, seed, exact, prediction)
+
+    def on(
+        self,
+        lattice: Lattice,
+        seed: int | None,
+        exact: Array | None,
+        prediction: Prediction | None,
+    ) -> Iterator[bytes]:
+        """Yield the payload of the values on a lattice, if that serves enough of them."""
+        payload = encode_grid(
+            self.values,
+            lattice,
+            self.search.symbols,
+            keeps=self.keeps,
+            exact=exact,
+            prediction=prediction,
+            context=self.context,
+            seed=seed,
+        )
+        if payload is not None:
+            yield payload
+
+    def lattice(self) -> Lattice | None:
+        """Return the coarsest lattice that should keep the bound; None if exact is as good."""
+        shift = shifts(self.seed, self.values.size) if self.recipe.dither else None
+        match self.bound:
+            case Relative(fraction):
+                lattice = logarithmic(fraction, self.values.dtype, dithered=shift is not None)
+                if lattice is None:
+                    return rounded(fraction, self.values.dtype)
+                return replace(lattice, shifts=shift)
+            case Absolute(epsilon):
+                step = uniform_step(epsilon, self.values)
+                return None if step is None else Uniform(step, shift)
+            case Sigma(fraction):
+                scale = 2 * fraction * (1 - 2.0**-12)  # some room for rounding to the dtype
+                sigma = self.context(self.recipe.parents[0]).astype(np.float64)
+                return Scaled(scale, sigma, self.recipe.parents[0], shift)
+        raise TypeError(f"bound {self.bound} has no lattice")
 
 
 def uniform_step(epsilon: float, values: Array) -> float | None:
     """Return a step of a little less than twice epsilon, so that rounding to the dtype fits in.
 
-    Half a unit in the last place of the largest distinct values (but for one in a thousand) is left.
+    Half a unit in the last place is left for it, that of the largest distinct values but for one in
+    a thousand.
     None if that leaves less than half of epsilon.
     """
     magnitudes = np.abs(np.unique(excerpt(values)).astype(np.float64))
@@ -181,7 +195,7 @@ def uniform_step(epsilon: float, values: Array) -> float | None:
     return 2 * left if left > epsilon / 2 else None
 
 
-def sentinels(values: Array, seed: int | None) -> Array:
+def sentinels(values: Array, *, dithered: bool) -> Array:
     """Return values so frequent that they mean something of their own, to be kept exactly.
 
     Zero has its own place on every lattice, unless that is dithered.
@@ -189,6 +203,6 @@ def sentinels(values: Array, seed: int | None) -> Array:
     sample = excerpt(values)
     bits, counts = np.unique(sample.view(f"u{sample.itemsize}"), return_counts=True)
     frequent = bits[counts >= max(8, sample.size // 50)].view(values.dtype)
-    zero = (frequent == 0) & ~np.signbit(frequent)
-    plain = ~zero if seed is None else np.ones(frequent.size, bool)
-    return frequent[plain][:16] if frequent.size else frequent
+    if not dithered:
+        frequent = frequent[(frequent != 0) | np.signbit(frequent)]
+    return frequent[:16]

@@ -12,7 +12,6 @@ from baler.codecs.base import (
     Context,
     Keeps,
     decode_payload,
-    describe_payload,
     parent_values,
     register,
 )
@@ -51,7 +50,9 @@ class Masked(Codec):
     ) -> Array:
         """Decode the others, with the context that belongs to them."""
         parent = parent_values(context, body.varint(), size)
-        hidden = same_bits(parent, np.repeat(from_bytes(body.take(parent.itemsize), parent.dtype), 1))
+        hidden = same_bits(
+            parent, np.repeat(from_bytes(body.take(parent.itemsize), parent.dtype), 1)
+        )
         value = from_bytes(body.take(dtype.itemsize), dtype)
         shown = ~hidden
         values = np.repeat(value, size)

@@ -131,7 +131,7 @@ def _points(lattice: Lattice, numbers: Array, dtype: np.dtype[Any]) -> Array:
         low, high = int(numbers.min()), int(numbers.max())
         if high - low < numbers.size:
             table = lattice.values(np.arange(low, high + 1, dtype=np.int64), dtype)
-            return table[numbers - low]
+            return np.asarray(table[numbers - low])
     return lattice.values(numbers, dtype)
 
 
@@ -258,12 +258,16 @@ def encode_grid(
         return None
     symbols += np.uint64(first)
     if not served.all():
-        symbols = np.where(served, symbols, np.where(escaped, len(atoms), symbols_of).astype(np.uint64))
+        symbols = np.where(
+            served, symbols, np.where(escaped, len(atoms), symbols_of).astype(np.uint64)
+        )
     width = next(i for i, dtype in enumerate(_SYMBOLS) if top <= np.iinfo(dtype).max)
     head += varint(zigzag(base)) + varint(len(atoms)) + atoms.tobytes() + varint(escapes)
     if escapes:
         head += sized(inner(values[escaped]))
-    return bytes([Grid.code, flags]) + head + bytes([width]) + inner(symbols.astype(_SYMBOLS[width]))
+    return (
+        bytes([Grid.code, flags]) + head + bytes([width]) + inner(symbols.astype(_SYMBOLS[width]))
+    )
 
 
 def _atoms(values: Array, served: Bools, exact: Array | None) -> Array:

@@ -83,7 +83,7 @@ class Search:
         return Search(self.level, self.solid).smallest(values)
 
     def lz(self, sample: Array) -> list[Way]:
-        """Return LZ ways for the bytes as they are and by planes, if a quick test speaks for them."""
+        """Return LZ ways for bytes as they are and by planes, if a quick test speaks for them."""
         wide = sample.dtype.itemsize > 1
         if self.solid:
             return [encode_raw, *([partial(encode_shuffle, inner=encode_raw)] if wide else [])]

@@ -63,9 +63,8 @@ class Bound(abc.ABC):
         ``sigma`` are the decoded values of the column named by ``parent``. Values that are equal
         bit for bit give 0; a special value that changed, or one without a limit, gives inf.
         """
-        exact = original.astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            ratio = np.abs(decoded - exact)
+            ratio = np.abs(decoded - original.astype(np.float64))
             ratio /= self.limit(original, sigma)
         unbounded = np.flatnonzero(~(ratio >= 0) | np.signbit(ratio) | special(original))
         same = same_bits(original[unbounded], decoded[unbounded])
@@ -107,7 +106,7 @@ class Absolute(Bound):
 
     def __str__(self) -> str:
         """Return ``abs EPSILON``."""
-        return f"abs {self.epsilon!r}"
+        return f"abs {float(self.epsilon)!r}"
 
     def limit(self, original: Floats, sigma: Floats | None) -> float:
         """Return epsilon."""
@@ -127,10 +126,10 @@ class Relative(Bound):
     def __str__(self) -> str:
         """Return ``rel FRACTION``, as a power of two where it is one."""
         mantissa, exponent = math.frexp(self.fraction)
-        return f"rel 2^{exponent - 1}" if mantissa == 0.5 else f"rel {self.fraction!r}"
+        return f"rel 2^{exponent - 1}" if mantissa == 0.5 else f"rel {float(self.fraction)!r}"
 
     def limit(self, original: Floats, sigma: Floats | None) -> npt.NDArray[np.float64]:
-        """Return fraction * \\|original\\|."""
+        """Return fraction times the magnitude of the original."""
         return np.asarray(self.fraction * np.abs(original.astype(np.float64)))
 
 
@@ -150,7 +149,7 @@ class Sigma(Bound):
 
     def __str__(self) -> str:
         """Return ``sigma FRACTION COLUMN``."""
-        return f"sigma {self.fraction!r} {self.column}"
+        return f"sigma {float(self.fraction)!r} {self.column}"
 
     @property
     def parent(self) -> str | None:
@@ -167,7 +166,7 @@ class Sigma(Bound):
 
 @dataclass(frozen=True, slots=True)
 class Range(Bound):
-    """A request for ``abs`` with this fraction of the column's 5-95 % span; planning resolves it."""
+    """A request for ``abs`` with this fraction of the column's 5-95 % span, for planning."""
 
     fraction: float
 
@@ -177,7 +176,7 @@ class Range(Bound):
 
     def __str__(self) -> str:
         """Return ``range FRACTION``."""
-        return f"range {self.fraction!r}"
+        return f"range {float(self.fraction)!r}"
 
     def limit(self, original: Floats, sigma: Floats | None) -> float:
         """Refuse: there is no limit before planning."""
@@ -186,14 +185,13 @@ class Range(Bound):
     def resolve(self, sample: Floats) -> Absolute | Exact:
         """Return ``abs`` for a sample; exact where its finite values do not vary."""
         finite = sample[np.isfinite(sample)].astype(np.float64)
-        low, high = np.quantile(finite, (0.05, 0.95)) if finite.size else (0.0, 0.0)
-        epsilon = self.fraction * float(high - low)
+        with np.errstate(over="ignore"):
+            low, high = np.quantile(finite, (0.05, 0.95)) if finite.size else (0.0, 0.0)
+        epsilon = self.fraction * (float(high) - float(low))
         return Absolute(epsilon) if math.isfinite(epsilon) and epsilon > 0 else Exact()
 
 
-_FORMS = (
-    "'exact', 'abs 1e-3', 'rel 2^-11', 'bits 10', 'sigma 0.1 COLUMN' or 'range 1e-3'"
-)
+_FORMS = "'exact', 'abs 1e-3', 'rel 2^-11', 'bits 10', 'sigma 0.1 COLUMN' or 'range 1e-3'"
 
 
 def parse(text: str) -> Bound:

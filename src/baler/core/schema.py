@@ -111,16 +111,22 @@ class Schema:
             if column.name in seen:
                 raise Corrupt(f"two columns are named {column.name!r}")
             if column.dtype.str not in DTYPES:
-                raise Corrupt(f"column {column.name!r} has dtype {column.dtype.str}, not one of {DTYPES}")
+                raise Corrupt(
+                    f"column {column.name!r} has dtype {column.dtype.str}, not one of {DTYPES}"
+                )
             if column.counts is not None and column.counts not in seen:
-                raise Corrupt(f"counts {column.counts!r} of column {column.name!r} do not come before it")
+                raise Corrupt(
+                    f"counts {column.counts!r} of column {column.name!r} do not come before it"
+                )
             if column.width < 0:
                 raise Corrupt(f"column {column.name!r} has width {column.width}")
             seen.add(column.name)
         for item in self.fields:
             for name in columns_of(item.node):
                 if name not in seen:
-                    raise Corrupt(f"field {item.name!r} refers to a column {name!r} that does not exist")
+                    raise Corrupt(
+                        f"field {item.name!r} refers to a column {name!r} that does not exist"
+                    )
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

@@ -37,25 +37,13 @@ def pco_compress(values: npt.NDArray[Any], level: int) -> bytes:
     return b"".join(parts)
 
 
-def pco_decompress(
-    data: bytes | memoryview, dtype: np.dtype[Any], size: int
-) -> npt.NDArray[Any]:
+def pco_decompress(data: bytes | memoryview, dtype: np.dtype[Any], size: int) -> npt.NDArray[Any]:
     """Invert `pco_compress`; raises Corrupt unless exactly ``size`` values come out."""
     data = bytes(data)
     values = np.empty(size, dtype)
     try:
-        decompressor, at = FileDecompressor.new(data)
-        for first in range(0, size, SEGMENT):
-            segment = values[first : first + SEGMENT]
-            chunk, used = decompressor.chunk_decompressor(data[at:], _TYPES[dtype.str[1:]])
-            at += used
-            progress, used = chunk.read_page_into(data[at:], segment.size, segment)
-            at += used
-            if progress.n_processed != segment.size:
-                raise Corrupt(f"a pcodec page holds {progress.n_processed} of {segment.size} values")
+        at = _fill(values, data)
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, Corrupt):
-            raise
         raise Corrupt(f"a pcodec stream is damaged: {error}") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # the library's own assertion failures
@@ -64,3 +52,17 @@ def pco_decompress(
     if at != len(data):
         raise Corrupt(f"{len(data) - at} bytes are left over after a pcodec stream")
     return values
+
+
+def _fill(values: npt.NDArray[Any], data: bytes) -> int:
+    """Decode into an array and return how many bytes that took."""
+    decompressor, at = FileDecompressor.new(data)
+    for first in range(0, values.size, SEGMENT):
+        segment = values[first : first + SEGMENT]
+        chunk, used = decompressor.chunk_decompressor(data[at:], _TYPES[values.dtype.str[1:]])
+        at += used
+        progress, used = chunk.read_page_into(data[at:], segment.size, segment)
+        at += used
+        if progress.n_processed != segment.size:
+            raise ValueError(f"a page holds {progress.n_processed} of {segment.size} values")
+    return at

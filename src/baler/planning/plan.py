@@ -98,7 +98,7 @@ def groups(
     small.sort(key=lambda i: (columns[i].dtype.kind == "f", columns[i].dtype.str, i))
     plain_bytes = [min(a.nbytes, 16 * size + 64) for a, size in zip(arrays, sizes, strict=True)]
     solid = _runs(small, plain_bytes, 4 * BLOCK)
-    medium = [i for i, size in enumerate(sizes) if SMALL <= size]
+    medium = [i for i, size in enumerate(sizes) if size >= SMALL]
     plain = _runs(medium, sizes, BLOCK)
     return tuple(Group(tuple(run), solid=True) for run in solid) + tuple(
         Group(tuple(run)) for run in plain

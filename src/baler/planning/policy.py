@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,19 +32,19 @@ class Policy:
     dither: bool = False
 
     @classmethod
-    def load(cls, path: str | Path) -> Policy:
+    def load(cls, path: str | os.PathLike[str]) -> Policy:
         """Return the policy of a TOML file; raises UsageError or BadBound that name the file."""
         try:
             with Path(path).open("rb") as file:
                 content = tomllib.load(file)
         except OSError as error:
-            raise UsageError(f"cannot read policy {str(path)!r}: {error.strerror}") from error
+            raise UsageError(f"cannot read policy {os.fspath(path)!r}: {error.strerror}") from error
         except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"policy {str(path)!r} is not valid TOML: {error}") from error
+            raise UsageError(f"policy {os.fspath(path)!r} is not valid TOML: {error}") from error
         try:
             return cls._from_content(content)
         except UsageError as error:
-            error.add_note(f"in policy {str(path)!r}")
+            error.add_note(f"in policy {os.fspath(path)!r}")
             raise
 
     @classmethod
@@ -69,7 +70,9 @@ class Policy:
         for option in options:
             glob, equals, spec = option.partition("=")
             if not equals or not glob:
-                raise BadBound(f"cannot read {option!r}; expected 'GLOB=SPEC' like '*_pt=rel 2^-11'")
+                raise BadBound(
+                    f"cannot read {option!r}; expected 'GLOB=SPEC' like '*_pt=rel 2^-11'"
+                )
             rules.append((glob.strip(), _bound(glob, spec)))
         return cls(tuple(rules))
 
@@ -98,7 +101,7 @@ class Policy:
                 column = schema.columns[matched[0]]
                 raise UsageError(
                     f"{glob!r} asks for {str(bound)!r} but matches only columns that are not "
-                    f"floating-point, such as {column.name!r} ({column.dtype}); these are always exact"
+                    f"floating-point, such as {column.name!r} ({column.dtype}): always exact"
                 )
             for i in floats:
                 bounds[i] = bound

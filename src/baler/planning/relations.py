@@ -58,7 +58,7 @@ def _comparable(values: Array) -> Array:
 
 
 def masks(arrays: Sequence[Array], order: Sequence[int]) -> dict[int, Mask]:
-    """Return for columns whose most frequent value stands where an earlier column has one of its own.
+    """Return masks of columns whose most frequent value stands where an earlier one has its own.
 
     Worth it for values that make up a tenth of a column or more.
     """
@@ -89,7 +89,8 @@ def _frequent(values: Array) -> Array:
 
 
 def _digest(values: Array) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(values).view(np.uint8), digest_size=16).digest()
+    data = memoryview(np.ascontiguousarray(values).view(np.uint8))
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -104,13 +105,15 @@ class Proposal:
 def formulas(
     columns: Sequence[Column], arrays: Sequence[Array], order: Sequence[int], skip: set[int]
 ) -> list[Proposal]:
-    """Return promising predictions of floating-point columns within their collections, best first."""
+    """Return promising predictions of floats from columns of their collection, best first."""
     collections: dict[tuple[str | None, int], list[int]] = defaultdict(list)
     for i in order:
         usable = columns[i].is_float and i not in skip and arrays[i].size >= 8
         if usable and not is_constant(arrays[i]):
             collections[columns[i].counts, columns[i].width].append(i)
-    found = [p for members in collections.values() for p in _among(members[:PAIRS], columns, arrays)]
+    found = [
+        p for members in collections.values() for p in _among(members[:PAIRS], columns, arrays)
+    ]
     return sorted(found)
 
 
@@ -146,27 +149,30 @@ def _among(
                     yield Proposal(miss, members[target], Prediction(name, chosen, constant))
 
 
+Parents = list[tuple[int, ...]]
+Guess = tuple[str, Parents, Floats, bool]
+"""A formula, choices of parents, what these give (choices, rows), and whether it is squares."""
+
+
 def _is_mass(name: str) -> bool:
     return name.lower().rpartition("_")[2] in ("m", "mass") or name.lower().endswith("mass")
 
 
-def _guesses(
-    table: Floats, masses: Sequence[int]
-) -> Iterator[tuple[str, list[tuple[int, ...]], Floats, bool]]:
+def _guesses(table: Floats, masses: Sequence[int]) -> Iterator[Guess]:
     """Yield formulas, their choices of parents, and what these give before any constant.
 
-    The last item tells whether squares are given, of which the root is to be taken.
+    Of squares, the root is to be taken.
     """
     n = len(table)
-    singles = [(i,) for i in range(n)]
+    singles: Parents = [(i,) for i in range(n)]
     yield "same", singles, table, False
     yield "opposite", singles, -table, False
     yield "scaled", singles, table, False
-    pairs = list(itertools.combinations(range(n), 2))
+    pairs: Parents = list(itertools.combinations(range(n), 2))
     if not pairs:
         return
     a, b = (table[list(side)] for side in zip(*pairs, strict=True))
-    turned = [(j, i) for i, j in pairs]
+    turned: Parents = [(j, i) for i, j in pairs]
     with np.errstate(all="ignore"):
         yield "sum", pairs, a + b, False
         yield "difference", pairs, a - b, False
@@ -179,7 +185,7 @@ def _guesses(
         yield "rest", pairs, -a - b, False
         squares = table * table
         yield "norm2", pairs, a * a + b * b, True
-    triples = list(itertools.combinations(range(min(n, TRIPLES)), 3))
+    triples: Parents = list(itertools.combinations(range(min(n, TRIPLES)), 3))
     if triples:
         three = sum(squares[list(side)] for side in zip(*triples, strict=True))
         yield "norm3", triples, np.asarray(three), True

@@ -1,1 +1,1 @@
-"""The only lossy stage: values to integers on a lattice, checked with the decoder's own function."""
+"""The only lossy stage: values to integers on a lattice, checked with the decoder's rule."""

@@ -18,10 +18,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from baler.core.bytes import ByteReader, varint
-from baler.errors import Corrupt
+from baler.core.bytes import varint
 from baler.quantise.logarithm import ONE, progression
-from baler.transforms import ordered, unordered
+from baler.transforms import unordered
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -50,7 +49,7 @@ class Lattice(abc.ABC):
 
     @abc.abstractmethod
     def nearest(self, values: Array) -> Ints:
-        """Return the number of a lattice value near each value; anything for values out of reach."""
+        """Return the number of a lattice value near each value; any for values out of reach."""
 
     @abc.abstractmethod
     def values(self, numbers: Ints, dtype: np.dtype[Any]) -> Array:
@@ -95,7 +94,7 @@ class Bits(Lattice):
         magnitude &= (1 << (8 * values.dtype.itemsize - 1)) - 1
         half = 1 << self.shift >> 1
         magnitude = (magnitude >> self.shift) + (magnitude & half != 0)
-        return np.where(sign, ~magnitude, magnitude)
+        return np.asarray(np.where(sign, ~magnitude, magnitude))
 
     def values(self, numbers: Ints, dtype: np.dtype[Any]) -> Array:
         """Return the floats with these ordered bits."""

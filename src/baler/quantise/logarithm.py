@@ -33,7 +33,7 @@ def exp2(exponents: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 def _product(a: npt.NDArray[np.uint64], b: int) -> npt.NDArray[np.uint64]:
-    """Return a * b in Q61, rounded down but for the product of the low halves, which is left out."""
+    """Return a * b in Q61, rounded down, without the product of the low halves."""
     a1, a0 = a >> np.uint64(31), a & np.uint64(0x7FFFFFFF)
     b1, b0 = np.uint64(b >> 31), np.uint64(b & 0x7FFFFFFF)
     return np.asarray(((a1 * b1) << np.uint64(1)) + ((a1 * b0 + a0 * b1) >> np.uint64(30)))
