@@ -65,4 +65,4 @@ def _fill(values: npt.NDArray[Any], data: bytes) -> int:
         at += used
         if progress.n_processed != segment.size:
             raise ValueError(f"a page holds {progress.n_processed} of {segment.size} values")
-    return at
+    return int(at)

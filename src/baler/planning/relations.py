@@ -89,8 +89,7 @@ def _frequent(values: Array) -> Array:
 
 
 def _digest(values: Array) -> bytes:
-    data = memoryview(np.ascontiguousarray(values).view(np.uint8))
-    return hashlib.blake2b(data, digest_size=16).digest()
+    return hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True, order=True)
