@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import signal
 import sys
 import traceback
@@ -30,10 +31,13 @@ class Commands(click.Group):
         """Run a command, and turn what it raises into a message and an exit code."""
         try:
             return super().invoke(ctx)
-        except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
+        except (click.exceptions.Exit, click.ClickException):
             raise  # click knows what to do
+        except BrokenPipeError:  # whoever reads what we print has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(exits.BROKEN_PIPE)
         except (KeyboardInterrupt, click.Abort):
-            click.echo("\ninterrupted; nothing was left behind", err=True)
+            click.echo("interrupted; nothing was left behind", err=True)
             ctx.exit(exits.INTERRUPTED)
         except Exception as error:
             if ctx.meta.get(options.DEBUG):
