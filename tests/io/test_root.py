@@ -285,10 +285,12 @@ def test_a_branch_that_breaks_late_is_named(
 
 def test_half_precision_is_widened_with_a_note(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", h=np.array([1.5, -0.0, np.inf], np.float16))
-    with open_source(tmp_path / "a.npz") as source:
-        with create_sink(tmp_path / "a.root", source.schema) as sink:
-            for chunk in source.chunks(1):
-                sink.write(chunk)
+    with (
+        open_source(tmp_path / "a.npz") as source,
+        create_sink(tmp_path / "a.root", source.schema) as sink,
+    ):
+        for chunk in source.chunks(1):
+            sink.write(chunk)
     assert sink.notes == ("half-precision numbers are written as float32: h",)
     with uproot.open(f"{tmp_path}/a.root:Events") as made:
         assert made["h"].array().tolist() == [1.5, 0.0, np.inf]

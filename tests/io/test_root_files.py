@@ -177,3 +177,14 @@ def test_projected_fields_share_the_columns_of_their_collection(data: Any) -> No
     assert isinstance(collection, List)
     assert collection.counts == "nJet"
     assert ("Jet_pt", Leaf("Jet_pt")) in collection.content.fields  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", [TREES[1], *TREES_FOR_NTUPLES[:2]])
+def test_no_entries_have_the_type_of_some(data: Any, name: str) -> None:
+    with open_source(located(data, name), skip_unreadable=True) as source:
+        assert isinstance(source, TreeSource)
+        names = [field.name for field in source.schema.fields]
+        some = source._arrays(names, 0, 2)
+        for field in names:
+            none = source._without_entries(field)
+            assert none.layout.form.type == some[field].layout.form.type, field

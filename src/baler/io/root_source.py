@@ -14,7 +14,7 @@ from baler.core.chunk import Chunk
 from baler.core.schema import Field, Schema
 from baler.errors import Unreadable
 from baler.io.awkward import disassemble
-from baler.io.runs import runs_of
+from baler.io.runs import equal_chunks
 from baler.io.unreadable import reason, unreadable
 
 Read = Callable[[Sequence[str]], Mapping[str, ak.Array]]
@@ -48,8 +48,7 @@ class RootSource(abc.ABC):
 
     def chunks(self, target_bytes: int) -> Iterator[Chunk]:
         """Yield all entries in equal runs of about ``target_bytes`` of column data each."""
-        for start, stop in runs_of(self.entries, target_bytes, self._chunk):
-            yield self._chunk(start, stop)
+        return equal_chunks(self.entries, target_bytes, self._chunk)
 
     def _chunk(self, start: int, stop: int) -> Chunk:
         fields = self._to_read()

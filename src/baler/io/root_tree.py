@@ -48,6 +48,8 @@ class TreeSource(RootSource):
             [field for field in self._branches if field not in faults],
             lambda names: self._arrays(names, 0, stop),
         )
+        if self.entries == 0:
+            sample = {name: self._without_entries(name) for name in sample}
         layout = _Fields(self._branches, sample)
         faults |= unread | layout.faults
         if faults and not skip_unreadable:
@@ -65,6 +67,18 @@ class TreeSource(RootSource):
             f"{field} ({self._branches[field][1].typename})": fault
             for field, fault in faults.items()
         }
+
+    def _without_entries(self, name: str) -> ak.Array:
+        """Return an array without entries, of the type that it would have with some."""
+        branch = self._branches[name][1]
+        context = {"index_format": "i64", "header": False, "tobject_header": False}
+        form = branch.interpretation.awkward_form(
+            self._file.file, context=context | {"breadcrumbs": ()}
+        )
+        shown = [path for path in form.columns() if "@" not in path]
+        if len(shown) < len(form.columns()):
+            form = form.select_columns(shown)
+        return ak.Array(form.length_zero_array())
 
     def _to_read(self) -> Sequence[Field]:
         return self.schema.fields

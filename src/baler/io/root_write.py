@@ -13,7 +13,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from baler.core.chunk import Chunk
+from baler.core.chunk import Array, Chunk
 from baler.core.schema import (
     Column,
     Field,
@@ -24,6 +24,7 @@ from baler.core.schema import (
     Option,
     Record,
     Schema,
+    columns_of,
 )
 from baler.errors import UsageError
 from baler.io.awkward import assemble
@@ -92,16 +93,13 @@ class _RootSink(FileSink):
     def _make(self) -> Any:
         """Create an empty tree in the file."""
 
-    def _array(
-        self, node: Node, columns: Mapping[str, np.ndarray[Any, Any]], rows: int
-    ) -> ak.Array:
-        if self._half:
-            columns = {**columns, **{name: columns[name].astype(np.float32) for name in self._half}}
-        return assemble(node, columns, rows)
+    def _widened(self, columns: Mapping[str, Array]) -> Mapping[str, Array]:
+        half = {name: columns[name].astype(np.float32) for name in self._half if name in columns}
+        return {**columns, **half}
 
-    def _type(self, node: Node) -> ak.Array:
-        empty = {column.name: np.empty(0, column.dtype) for column in self._schema.columns}
-        return self._array(node, empty, 0)
+    def _empty(self, node: Node) -> ak.Array:
+        columns = {name: np.empty(0, self._schema.by_name[name].dtype) for name in columns_of(node)}
+        return assemble(node, self._widened(columns), 0)
 
 
 class TreeSink(_RootSink):
@@ -127,15 +125,16 @@ class TreeSink(_RootSink):
             self.add_note(f"counters become 32-bit signed integers: {_some(changed)}")
 
     def _make(self) -> Any:
-        types = {field.name: self._type(field.node).type.content for field in self._schema.fields}
+        types = {field.name: self._empty(field.node).type.content for field in self._schema.fields}
         return self._file.mktree(
             self._name, types, self._title, counter_name=self._counters.__getitem__
         )
 
     def write(self, chunk: Chunk) -> None:
         """Append the entries of a chunk."""
+        columns = self._widened(chunk.columns)
         arrays = {
-            field.name: self._array(field.node, chunk.columns, chunk.entries)
+            field.name: assemble(field.node, columns, chunk.entries)
             for field in self._schema.fields
         }
         self._tree.extend(arrays)
@@ -198,15 +197,14 @@ class NTupleSink(_RootSink):
             self.add_note(f"byte strings are written as lists of uint8: {_some(texts)}")
 
     def _make(self) -> Any:
-        forms = [self._type(field.node).layout.form for field in self._fields]
+        forms = [self._empty(field.node).layout.form for field in self._fields]
         form = ak.forms.RecordForm(forms, [field.name for field in self._fields])
         return self._file.mkrntuple(self._name, form, self._title)
 
     def write(self, chunk: Chunk) -> None:
         """Append the entries of a chunk."""
-        layouts = [
-            self._array(field.node, chunk.columns, chunk.entries).layout for field in self._fields
-        ]
+        columns = self._widened(chunk.columns)
+        layouts = [assemble(field.node, columns, chunk.entries).layout for field in self._fields]
         names = [field.name for field in self._fields]
         self._tree.extend(ak.Array(ak.contents.RecordArray(layouts, names, chunk.entries)))
 

@@ -20,19 +20,25 @@ def equal_runs(entries: int, runs: int) -> Iterator[Run]:
         yield entries * i // runs, entries * (i + 1) // runs
 
 
-def runs_of(entries: int, target_bytes: int, read: Callable[[int, int], Chunk]) -> list[Run]:
-    """Return equal runs over all entries of about ``target_bytes`` of columns each.
+def equal_chunks(
+    entries: int, target_bytes: int, read: Callable[[int, int], Chunk]
+) -> Iterator[Chunk]:
+    """Read all entries in equal runs of about ``target_bytes`` of columns each.
 
     The size of an entry is learnt from samples at the beginning, in the middle and at the end.
     """
     if entries == 0:
-        return []
-    sampled = [
-        (at, min(at + SAMPLE, entries)) for at in {0, entries // 2, max(entries - SAMPLE, 0)}
-    ]
+        return
     if entries <= 3 * SAMPLE:
-        sampled = [(0, entries)]
-    size = sum(read(*run).nbytes for run in sampled)
-    count = sum(stop - start for start, stop in sampled)
-    wanted = math.ceil(entries / count * size / max(target_bytes, 1))
-    return list(equal_runs(entries, min(max(wanted, 1), entries)))
+        whole = read(0, entries)
+        if whole.nbytes <= target_bytes:
+            yield whole
+            return
+        size = whole.nbytes
+    else:
+        starts = (0, entries // 2, entries - SAMPLE)
+        sampled = sum(read(start, start + SAMPLE).nbytes for start in starts)
+        size = sampled * entries // (len(starts) * SAMPLE)
+    wanted = math.ceil(size / max(target_bytes, 1))
+    for start, stop in equal_runs(entries, min(max(wanted, 1), entries)):
+        yield read(start, stop)
