@@ -55,3 +55,12 @@ def test_folders_are_not_files(tmp_path: Path) -> None:
     (tmp_path / "a.root").mkdir()
     with pytest.raises(UsageError, match="is a folder"):
         open_source(tmp_path / "a.root")
+
+
+def test_parquet_without_pyarrow_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"Parquet files need pyarrow; install baler\[parquet\]"):
+        open_source(tmp_path / "x.parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +117,7 @@ def open_source(
 
             return open_root(location.path, tree, skip_unreadable=skip_unreadable)
         case ".parquet":
+            _need_pyarrow(location.path)
             from baler.io.parquet import ParquetSource
 
             return ParquetSource(Path(location.path), skip_unreadable=skip_unreadable)
@@ -149,6 +151,7 @@ def create_sink(
 
             return create_root(target, schema, form=form, overwrite=overwrite)
         case ".parquet":
+            _need_pyarrow(location.path)
             from baler.io.parquet_write import ParquetSink
 
             return ParquetSink(target, schema, overwrite=overwrite)
@@ -156,3 +159,8 @@ def create_sink(
             from baler.io.npz_write import NpzSink
 
             return NpzSink(target, schema, overwrite=overwrite)
+
+
+def _need_pyarrow(path: str) -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise UsageError(f"{path}: Parquet files need pyarrow; install baler[parquet]")
