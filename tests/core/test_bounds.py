@@ -105,7 +105,8 @@ def test_numbers_of_other_types_are_written_as_floats(number: float) -> None:
 def test_what_does_not_parse_is_named_in_the_message(text: str) -> None:
     with pytest.raises(BadBound) as caught:
         parse(text)
-    assert any(part in str(caught.value) for part in (repr(text), repr(text.split()[-1:])[1:-1], "0.0"))
+    message = str(caught.value)
+    assert repr(text) in message or "must be positive" in message
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "nan", "inf", "-inf", "-0.0", "1e999"])
@@ -120,7 +121,7 @@ def test_messages_say_what_is_allowed() -> None:
         parse("foo 1")
     with pytest.raises(BadBound, match=r"cannot read 'x' in bound 'abs x' as a number"):
         parse("abs x")
-    with pytest.raises(BadBound, match="'rel' bound must be positive and below 1, got 1.0"):
+    with pytest.raises(BadBound, match=r"'rel' bound must be positive and below 1, got 1\.0"):
         parse("rel 1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_a_chunk_is_checked() -> None:
     check_chunk(SCHEMA, empty_chunk(SCHEMA))
     pt = good.columns["Jet_pt"]
     for wrong in (pt[:-1], pt.astype(F8), pt.reshape(-1, 2), np.append(pt, pt[:1])):
-        with pytest.raises(Corrupt, match="column 'Jet_pt' is float.*, expected float32"):
+        with pytest.raises(Corrupt, match=r"column 'Jet_pt' is float.*, expected float32"):
             check_chunk(SCHEMA, Chunk(9, {**good.columns, "Jet_pt": wrong}))
     with pytest.raises(Corrupt, match="chunk has no column 'hit'"):
         check_chunk(SCHEMA, Chunk(9, {n: v for n, v in good.columns.items() if n != "hit"}))
@@ -115,7 +116,7 @@ def test_a_chunk_is_checked() -> None:
 def test_what_is_cut_apart_is_joined_again(entries: int, seed: int, cuts: list[int]) -> None:
     whole = chunk(entries, seed)
     at = sorted({0, entries, *(cut for cut in cuts if cut <= entries)})
-    pairs = list(zip(at, at[1:], strict=False)) or [(0, 0)]
+    pairs = list(itertools.pairwise(at)) or [(0, 0)]
     pieces = [slice_chunk(SCHEMA, whole, *pair) for pair in pairs]
     for piece in pieces:
         check_chunk(SCHEMA, piece)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -173,9 +174,10 @@ class _Encoder:
                 step = uniform_step(epsilon, self.values)
                 return None if step is None else Uniform(step, shift)
             case Sigma(fraction):
-                scale = 2 * fraction * (1 - 2.0**-12)  # some room for rounding to the dtype
-                sigma = self.context(self.recipe.parents[0]).astype(np.float64)
-                return Scaled(scale, sigma, self.recipe.parents[0], shift)
+                # some room for rounding to the dtype
+                scale = min(2 * fraction * (1 - 2.0**-12), sys.float_info.max)
+                parent = self.recipe.parents[0]
+                return Scaled(scale, self.context(parent), parent, shift)
         raise TypeError(f"bound {self.bound} has no lattice")
 
 
@@ -192,7 +194,7 @@ def uniform_step(epsilon: float, values: Array) -> float | None:
     with np.errstate(over="ignore"):
         unit = float(np.spacing(np.asarray(largest).astype(values.dtype)))
     left = epsilon - 0.505 * unit
-    return 2 * left if left > epsilon / 2 else None
+    return min(2 * left, sys.float_info.max) if left > epsilon / 2 else None
 
 
 def sentinels(values: Array, *, dithered: bool) -> Array:

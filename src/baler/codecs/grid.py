@@ -8,6 +8,7 @@ holds the number less the number that the lattice gives to the predicted value.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -191,17 +192,25 @@ def _lattice(
             raise Corrupt(f"{digits} decimal digits; allowed are {Decimal.most}")
         return Decimal(digits)
     if code == Uniform.code:
-        return Uniform(body.float64(), dither)
+        return Uniform(_step(body), dither)
     if code == Scaled.code:
-        scale, parent = body.float64(), body.varint()
-        sigma = parent_values(context, parent, size)
-        return Scaled(scale, sigma.astype(np.float64), parent, dither)
+        scale, parent = _step(body), body.varint()
+        return Scaled(scale, parent_values(context, parent, size), parent, dither)
     if code == Logarithmic.code:
         bins, octaves, phase, lowest = body.varint(), body.byte(), body.varint(), body.varint()
-        if not 1 <= bins <= MAX_BINS or octaves > 6 or phase >= ONE or lowest > 2 * LOWEST:
+        spread = body.float64()
+        known = 1 <= bins <= MAX_BINS and octaves <= 6 and 0 <= spread <= 1
+        if not known or phase >= ONE or lowest > 2 * LOWEST:
             raise Corrupt("the parameters of a logarithmic lattice are out of range")
-        return Logarithmic(bins, 1 << octaves, phase, lowest - LOWEST, body.float64(), dither)
+        return Logarithmic(bins, 1 << octaves, phase, lowest - LOWEST, spread, dither)
     raise Corrupt(f"there is no lattice {code}")
+
+
+def _step(body: ByteReader) -> float:
+    step = body.float64()
+    if not 0 < step < math.inf:
+        raise Corrupt(f"the step of a lattice is {step}, not a positive finite number")
+    return step
 
 
 def encode_grid(

@@ -126,7 +126,8 @@ class Decimal(Lattice):
 
     def values(self, numbers: Ints, dtype: np.dtype[Any]) -> Array:
         """Return the quotients, computed in float64."""
-        return (numbers.astype(np.float64) / float(10**self.digits)).astype(dtype)
+        with np.errstate(over="ignore"):
+            return (numbers.astype(np.float64) / float(10**self.digits)).astype(dtype)
 
     def parameters(self) -> bytes:
         """Return the digits as one byte."""
@@ -170,7 +171,7 @@ class Scaled(Lattice):
     """Multiples of a step of each value's own: ``scale`` times its uncertainty."""
 
     scale: float
-    sigma: Floats
+    sigma: Array
     parent: int
     shifts: Floats | None = None
     code: ClassVar[int] = 4
@@ -184,15 +185,20 @@ class Scaled(Lattice):
     def nearest(self, values: Array) -> Ints:
         """Return the nearest multiple."""
         with np.errstate(all="ignore"):
-            ratio = values.astype(np.float64) / (self.scale * self.sigma)
+            ratio = values.astype(np.float64) / self._steps()
         return _round(ratio if self.shifts is None else ratio - self.shifts)
 
     def values(self, numbers: Ints, dtype: np.dtype[Any]) -> Array:
-        """Return (number + shift) * (scale * sigma), computed in float64."""
+        """Return (number + shift) * step, computed in float64."""
         exact = numbers.astype(np.float64)
         with np.errstate(all="ignore"):
             exact = exact if self.shifts is None else exact + self.shifts
-            return (exact * (self.scale * self.sigma)).astype(dtype)
+            return (exact * self._steps()).astype(dtype)
+
+    def _steps(self) -> Floats:
+        """Return scale * sigma, 0 where not finite: the bits of NaN depend on the machine."""
+        steps = self.scale * self.sigma.astype(np.float64)
+        return np.where(np.isfinite(steps), steps, 0.0)
 
     def parameters(self) -> bytes:
         """Return the scale as a float64 and the position of the column of uncertainties."""
@@ -295,7 +301,7 @@ def logarithmic(fraction: float, dtype: np.dtype[Any], dithered: bool) -> Logari
         return None
     phase = math.log2(1 + r) - (widest - octaves / bins) / 2
     spread = 2.0 ** (octaves / bins) - 1 if dithered else 0.0
-    return Logarithmic(bins, octaves, int(phase * ONE), 0, spread)
+    return Logarithmic(bins, octaves, max(0, int(phase * ONE)), 0, spread)
 
 
 def rounded(fraction: float, dtype: np.dtype[Any]) -> Bits | None:
