@@ -13,7 +13,7 @@ import pytest
 
 from baler.cli import commands
 from baler.container import Writer
-from baler.errors import BoundBroken
+from baler.errors import BoundBroken, Unreadable
 
 from .conftest import Baler
 
@@ -97,6 +97,24 @@ def test_any_error_is_one_message_and_leaves_nothing_behind(
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["events.root"]
+
+
+def test_long_messages_are_cut_in_the_middle(
+    events: Path, tmp_path: Path, baler: Baler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Writer, chunk: object) -> None:
+        raise Unreadable(
+            "\n".join(["500 fields cannot be read:", *map("  x{}".format, range(500))])
+        )
+
+    monkeypatch.setattr(Writer, "write", fail)
+    call = ("compress", events, tmp_path / "events.baler")
+    lines = baler(*call, code=1).stderr.splitlines()
+    assert lines[0] == "Error: 500 fields cannot be read:"
+    assert "... and 490 more, which --debug shows" in lines[-2]
+    assert "--skip-unreadable" in lines[-1]
+    assert len(lines) < 20
+    assert "  x499" in baler(*call, "--debug", code=1).stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")

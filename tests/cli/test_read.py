@@ -128,6 +128,14 @@ def test_bench_without_bounds_has_exact_rows_only(events: Path, baler: Baler) ->
     assert found["peers"][0]["columns"][0]["values"] == 50
 
 
+@pytest.mark.parametrize("rows", [1, 40, 200, 999])
+def test_bench_takes_the_first_events_of_all_chunks(rows: int, events: Path, baler: Baler) -> None:
+    options = ("--peers", "zstd-3", "--rows", str(rows), "--chunk-size", "1 kB", "--json")
+    found = as_json(baler("bench", events, *options))
+    assert found["peers"][0]["columns"][0]["values"] == min(rows, 200)
+    assert found["peers"][0]["verified"]
+
+
 def test_bench_knows_its_peers(events: Path, baler: Baler) -> None:
     assert (
         "no peer matches 'gzip'; near names"

@@ -17,7 +17,10 @@ from baler.cli.compress import compress
 from baler.cli.decompress import decompress
 from baler.cli.inspect import inspect
 from baler.cli.verify import verify
-from baler.errors import BalerError, BoundBroken, UsageError
+from baler.errors import BalerError, BoundBroken, Unreadable, UsageError
+
+LINES = 12
+"""Lines of a message that are shown without ``--debug``."""
 
 
 class Commands(click.Group):
@@ -42,7 +45,8 @@ class Commands(click.Group):
         except Exception as error:
             if ctx.meta.get(options.DEBUG):
                 traceback.print_exc()
-            click.echo(f"Error: {_message(error)}", err=True)
+            message = f"Error: {_message(error)}"
+            click.echo(message if ctx.meta.get(options.DEBUG) else _cut(message), err=True)
             ctx.exit(_exit_code(error))
 
 
@@ -62,6 +66,8 @@ def _exit_code(error: Exception) -> int:
 def _message(error: Exception) -> str:
     notes = getattr(error, "__notes__", [])
     match error:
+        case Unreadable():
+            return f"{error}\n--skip-unreadable leaves out what cannot be read"
         case BalerError():
             return str(error)  # notes included
         case OSError(strerror=str(reason), filename=str(name)):
@@ -72,6 +78,15 @@ def _message(error: Exception) -> str:
             return "out of memory; smaller chunks or fewer jobs need less"
     message = f"{type(error).__name__}: {error}"
     return "\n".join([message, *notes, "this is a fault of baler; --debug shows where"])
+
+
+def _cut(message: str) -> str:
+    """Leave out the middle of a message that would scroll its own beginning away."""
+    lines = message.splitlines()
+    if len(lines) <= LINES:
+        return message
+    left_out = f"  ... and {len(lines) - LINES} more, which --debug shows"
+    return "\n".join([*lines[: LINES - 1], left_out, lines[-1]])
 
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

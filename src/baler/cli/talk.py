@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 200
 """Columns of a table that goes into a file or another program: names are not cut there."""
+
+NOTES = 10
+"""Notes that are shown; a file may have hundreds."""
 
 Report = Callable[[float, int], None]
 """Called with the fraction that is done and the bytes of column data behind it."""
@@ -57,8 +61,11 @@ def say(text: str, *, quiet: bool = False) -> None:
 
 def notes(sentences: Iterable[str], *, quiet: bool = False) -> None:
     """Say what the user should know about a result."""
-    for sentence in sentences:
+    sentences = list(sentences)
+    for sentence in sentences[:NOTES]:
         say(f"note: {sentence}", quiet=quiet)
+    if (rest := len(sentences) - NOTES) > 0:
+        say(f"note: there are {count(rest, 'more note')}; --json lists all", quiet=quiet)
 
 
 def seconds(duration: float) -> str:
@@ -80,29 +87,26 @@ def progress(what: str, *, quiet: bool = False) -> Iterator[Report | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from baler.core.size import format_size
 
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        TextColumn("{task.percentage:3.0f} %  {task.fields[amount]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
+    start = time.monotonic()
     with bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(what, total=1.0, amount="")
 
         def report(fraction: float, done: int) -> None:
-            bar.update(task, total=int(done / fraction) if fraction else None, completed=done)
+            speed = done / max(time.monotonic() - start, 1e-3)
+            amount = f"{format_size(done)}  {format_size(speed)}/s"
+            bar.update(task, completed=fraction, amount=amount)
 
         yield report
 
