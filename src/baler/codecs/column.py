@@ -50,7 +50,18 @@ def encode(
     will be compressed together with others. ``seed`` keys the dither, which only lossy payloads
     have.
     """
-    return _Encoder(values, recipe, context, solid, seed).payload()
+    return _Encoder(values, _fitting(recipe, context, values.size), context, solid, seed).payload()
+
+
+def _fitting(recipe: ColumnRecipe, context: Context, size: int) -> ColumnRecipe:
+    """Return a recipe without hints whose parents are longer or shorter in this chunk."""
+
+    def fits(*parents: int) -> bool:
+        return all(context(parent).size == size for parent in parents)
+
+    masks = tuple(mask for mask in recipe.masks if fits(mask.parent))
+    predictions = tuple(hint for hint in recipe.predictions if fits(*hint.parents))
+    return replace(recipe, masks=masks, predictions=predictions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,8 @@ class _Encoder:
 
     def masked(self) -> bytes | None:
         for mask in self.recipe.masks:
-            if (payload := self._behind(mask)) is not None:
+            payload = self._behind(mask)
+            if payload is not None and len(payload) <= self.values.nbytes:
                 return payload
         return None
 
@@ -132,7 +144,8 @@ class _Encoder:
             exact = sentinels(self.values, dithered=seed is not None)
             payloads += self.on(lattice, seed, exact, None)
             payloads += self.predicted(lattice, seed, exact)
-        if not payloads or distinct < min(SOME, sample.size // 2):
+        small = any(len(payload) <= self.values.nbytes for payload in payloads)
+        if not small or distinct < min(SOME, sample.size // 2):
             payloads.append(self.search.smallest(self.values))
         return min(payloads, key=self.search.cost)
 
@@ -200,11 +213,12 @@ def uniform_step(epsilon: float, values: Array) -> float | None:
 def sentinels(values: Array, *, dithered: bool) -> Array:
     """Return values so frequent that they mean something of their own, to be kept exactly.
 
-    Zero has its own place on every lattice, unless that is dithered.
+    There are at most 50, which fit into the atoms of a payload. Zero has its own place on every
+    lattice, unless that is dithered.
     """
     sample = excerpt(values)
     bits, counts = np.unique(sample.view(f"u{sample.itemsize}"), return_counts=True)
     frequent = bits[counts >= max(8, sample.size // 50)].view(values.dtype)
     if not dithered:
         frequent = frequent[(frequent != 0) | np.signbit(frequent)]
-    return frequent[:16]
+    return frequent

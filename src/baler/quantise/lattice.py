@@ -242,8 +242,9 @@ class Logarithmic(Lattice):
         return lattice, lattice._numbers(exact, k, inside)
 
     def _undithered(self, values: Array) -> Floats:
-        exact = values.astype(np.float64)
-        return exact if self.shifts is None else exact / (1.0 + self.spread * self.shifts)
+        with np.errstate(invalid="ignore", over="ignore"):
+            exact = values.astype(np.float64)
+            return exact if self.shifts is None else exact / (1.0 + self.spread * self.shifts)
 
     def _numbers(self, exact: Floats, k: Ints, inside: npt.NDArray[np.bool_]) -> Ints:
         number = np.maximum(k - (self.lowest - 1), 1)
