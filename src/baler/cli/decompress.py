@@ -43,7 +43,6 @@ def decompress(
       baler decompress events.baler events.parquet
     """
     options.check_free(target, force=force)
-    options.check_other(source, target)
     from baler import api
     from baler.core.size import format_size
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from baler.errors import TargetExists, UsageError
+from baler.errors import TargetExists
 
 if TYPE_CHECKING:
     from baler.planning import Policy
@@ -143,9 +143,3 @@ def check_free(target: str, *, force: bool) -> None:
     """Raise TargetExists before the work, not after it."""
     if not force and Path(target).exists():
         raise TargetExists(f"{target!r} exists; --force replaces it")
-
-
-def check_other(source: str, target: str) -> None:
-    """Raise UsageError if the target is the source itself."""
-    if Path(source).exists() and Path(target).exists() and Path(source).samefile(target):
-        raise UsageError(f"{target!r} is the source itself")
