@@ -47,7 +47,7 @@ def main() -> None:
         "'rounded' are mantissas, rounded to the same bounds."
     )
     show(result)
-    click.echo("\n" + "\n".join(said))
+    click.echo("\n".join(said))
 
 
 if __name__ == "__main__":
