@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from baler.api.compress import CHUNK_SIZE
+from baler.api.compression import CHUNK_SIZE
 from baler.api.file import open_file
 from baler.api.jobs import Progress
 from baler.core.bounds import Bound, same_bits
