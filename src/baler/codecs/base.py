@@ -50,7 +50,7 @@ class Codec(abc.ABC):
     ) -> Array:
         """Return ``size`` values of ``dtype``; raises a FormatError if the body is not valid."""
 
-    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+    def describe(self, body: ByteReader, dtype: np.dtype[Any], depth: int) -> str:
         """Return the name of the codec and of those in its body, outermost first."""
         return self.name
 
@@ -75,19 +75,20 @@ def decode_payload(
     payload: ByteReader, dtype: np.dtype[Any], size: int, context: Context, depth: int = 0
 ) -> Array:
     """Return the array of a payload, which must end where its codec stops reading."""
-    if depth > MAX_DEPTH:
-        raise Corrupt(f"payloads are nested deeper than {MAX_DEPTH}")
-    values = _codec(payload.byte()).decode(payload, dtype, size, context, depth + 1)
+    values = _codec(payload, depth).decode(payload, dtype, size, context, depth + 1)
     payload.end()
     return values
 
 
-def describe_payload(payload: ByteReader, dtype: np.dtype[Any]) -> str:
+def describe_payload(payload: ByteReader, dtype: np.dtype[Any], depth: int = 0) -> str:
     """Return the names of the codecs in a payload, outermost first, joined by ``>``."""
-    return _codec(payload.byte()).describe(payload, dtype)
+    return _codec(payload, depth).describe(payload, dtype, depth + 1)
 
 
-def _codec(code: int) -> Codec:
+def _codec(payload: ByteReader, depth: int) -> Codec:
+    if depth > MAX_DEPTH:
+        raise Corrupt(f"payloads are nested deeper than {MAX_DEPTH}")
+    code = payload.byte()
     if code not in _registry:
         raise Corrupt(f"payload names codec {code}; known are 0 to {max(_registry)}")
     return _registry[code]

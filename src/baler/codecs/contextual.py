@@ -61,7 +61,7 @@ class Masked(Codec):
         )
         return values
 
-    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+    def describe(self, body: ByteReader, dtype: np.dtype[Any], depth: int) -> str:
         """Name the codec; what follows cannot be read without the dtypes."""
         return self.name
 

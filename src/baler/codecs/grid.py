@@ -79,10 +79,7 @@ class Grid(Codec):
             if escapes
             else np.empty(0, dtype)
         )
-        width = body.byte()
-        if width >= len(_SYMBOLS):
-            raise Corrupt(f"symbols have the unknown dtype {width}")
-        symbols = decode_payload(body, _SYMBOLS[width], size, context, depth)
+        symbols = decode_payload(body, _symbol_dtype(body), size, context, depth)
         head = atoms + (escapes > 0)
 
         if prediction is None and lattice.is_table and size:
@@ -108,7 +105,7 @@ class Grid(Codec):
             _put(values, symbols == atoms, escaped)
         return values
 
-    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+    def describe(self, body: ByteReader, dtype: np.dtype[Any], depth: int) -> str:
         """Name the lattice, the formula, and what codes the symbols."""
         flags = body.byte()
         if flags & _DITHERED:
@@ -122,8 +119,8 @@ class Grid(Codec):
         body.take(body.varint() * dtype.itemsize)
         if body.varint():
             body.sized()
-        symbols = _SYMBOLS[body.byte()]
-        return f"{name}>{describe_payload(body, symbols)}"
+        symbols = _symbol_dtype(body)
+        return f"{name}>{describe_payload(body, symbols, depth)}"
 
 
 def _points(lattice: Lattice, numbers: Array, dtype: np.dtype[Any]) -> Array:
@@ -134,6 +131,13 @@ def _points(lattice: Lattice, numbers: Array, dtype: np.dtype[Any]) -> Array:
             table = lattice.values(np.arange(low, high + 1, dtype=np.int64), dtype)
             return np.asarray(table[numbers - low])
     return lattice.values(numbers, dtype)
+
+
+def _symbol_dtype(body: ByteReader) -> np.dtype[Any]:
+    width = body.byte()
+    if width >= len(_SYMBOLS):
+        raise Corrupt(f"symbols have the unknown dtype {width}")
+    return _SYMBOLS[width]
 
 
 def _put(values: Array, where: Bools, escaped: Array) -> None:

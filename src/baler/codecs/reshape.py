@@ -40,9 +40,9 @@ class Shuffle(Codec):
             raise Corrupt("booleans have no byte planes")
         return unshuffled(octets, dtype)
 
-    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+    def describe(self, body: ByteReader, dtype: np.dtype[Any], depth: int) -> str:
         """Name what codes the bytes."""
-        return f"{self.name}>{describe_payload(body, _U1)}"
+        return f"{self.name}>{describe_payload(body, _U1, depth)}"
 
 
 @register
@@ -63,9 +63,9 @@ class Flags(Codec):
             raise Corrupt("unused bits after flags are not zero")
         return np.unpackbits(octets, count=size, bitorder="little").view(np.bool_)
 
-    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+    def describe(self, body: ByteReader, dtype: np.dtype[Any], depth: int) -> str:
         """Name what codes the bytes."""
-        return f"{self.name}>{describe_payload(body, _U1)}"
+        return f"{self.name}>{describe_payload(body, _U1, depth)}"
 
 
 @register
@@ -88,11 +88,11 @@ class Rank(Codec):
             raise Corrupt(f"rank {int(ranks.max())} in a list of {listed} values")
         return table[ranks]
 
-    def describe(self, body: ByteReader, dtype: np.dtype[Any]) -> str:
+    def describe(self, body: ByteReader, dtype: np.dtype[Any], depth: int) -> str:
         """Name what codes the ranks."""
         ranks = rank_dtype(body.varint())
         body.sized()
-        return f"{self.name}>{describe_payload(body, ranks)}"
+        return f"{self.name}>{describe_payload(body, ranks, depth)}"
 
 
 def distinct(bits: Array) -> Array:
