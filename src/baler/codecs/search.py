@@ -7,7 +7,7 @@ fares), so that a dense column costs little more than one run of pcodec.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from baler.codecs.grid import encode_grid
 from baler.codecs.plain import encode_constant, encode_lzma, encode_pco, encode_raw, encode_zstd
 from baler.codecs.reshape import MAX_RANKS, encode_flags, encode_rank, encode_shuffle
 from baler.core.bounds import same_bits
-from baler.entropy.lz import zstd_compress
+from baler.entropy.lz import zstd_size
 from baler.quantise.lattice import Bits, Decimal
 from baler.transforms import shuffled
 
@@ -27,6 +27,10 @@ Way = Callable[[Array], bytes | None]
 
 SAMPLE = 1 << 13
 """Values that ways are tried on."""
+PCO_LEVEL, QUICK_PCO_LEVEL = 8, 4
+"""Levels of pcodec, for payloads and for trials: 12 is 0.3 % smaller than 8 and much slower."""
+CLOSE = 1.01
+"""A second way is tried on the whole array if its cost on the sample was within this factor."""
 LZMA_BYTES = 1 << 16
 """LZMA, slow to decode, is tried on arrays up to this size."""
 
@@ -35,21 +39,26 @@ LZMA_BYTES = 1 << 16
 class Search:
     """How hard to look. ``solid`` payloads are left plain, to be compressed with their group."""
 
-    level: int = 8  # of pcodec
     solid: bool = False
     ranked: bool = False  # whether the array already is one of ranks or symbols
+    thorough: bool = True  # or just to learn which way is best
 
     def smallest(self, values: Array) -> bytes:
-        """Return the smallest payload found for an array, exactly."""
+        """Return the smallest payload found for an array, exactly.
+
+        All ways that seem worth it are tried on a sample, quickly; the best one, and the second
+        best if it comes close, then on the whole array.
+        """
         if not values.size:
             return encode_raw(values)
         if is_constant(values):
             return encode_constant(values)
-        sample = excerpt(values)
-        ways = self.ways(sample)
-        tried = self.sorted([(i, way(sample)) for i, way in enumerate(ways)])
-        if tried and sample.size < values.size:
-            near = [i for cost, i, _ in tried[:2] if cost <= 1.01 * tried[0][0]]
+        sample = excerpt(values) if self.thorough else values
+        quick = replace(self, thorough=False)
+        tried = self.sorted([(i, way(sample)) for i, way in enumerate(quick.ways(sample))])
+        if tried and self.thorough:
+            near = [i for cost, i, _ in tried[:2] if cost <= CLOSE * tried[0][0]]
+            ways = self.ways(sample)
             tried = self.sorted([(i, ways[i](values)) for i in near])
         raw = encode_raw(values)
         return tried[0][2] if tried and tried[0][0] < self.cost(raw) else raw
@@ -61,13 +70,14 @@ class Search:
 
     def cost(self, payload: bytes) -> int:
         """Return the bytes that a payload adds to the file, roughly if its group is solid."""
-        return len(zstd_compress(payload, 9)) if self.solid else len(payload)
+        return zstd_size(payload) if self.solid else len(payload)
 
     def ways(self, sample: Array) -> list[Way]:
         """Return what is worth trying on an array like this sample."""
         if sample.dtype.kind == "b":
             return [partial(encode_flags, inner=self.inner), *self.lz(sample)]
-        ways: list[Way] = [partial(encode_pco, level=self.level), *self.lz(sample)]
+        level = PCO_LEVEL if self.thorough else QUICK_PCO_LEVEL
+        ways: list[Way] = [partial(encode_pco, level=level), *self.lz(sample)]
         if not self.ranked:
             ways += self.ranks(sample)
             if sample.dtype.kind == "f":
@@ -76,25 +86,35 @@ class Search:
 
     def inner(self, values: Array) -> bytes:
         """Return the payload of an array that a codec made: no ranks of ranks."""
-        return Search(self.level, self.solid, ranked=True).smallest(values)
+        return replace(self, ranked=True).smallest(values)
 
     def symbols(self, values: Array) -> bytes:
         """Return the payload of lattice symbols, which may well be few and ranked."""
-        return Search(self.level, self.solid).smallest(values)
+        return replace(self, ranked=False).smallest(values)
 
     def lz(self, sample: Array) -> list[Way]:
         """Return LZ ways for bytes as they are and by planes, if a quick test speaks for them."""
         wide = sample.dtype.itemsize > 1
         if self.solid:
             return [encode_raw, *([partial(encode_shuffle, inner=encode_raw)] if wide else [])]
-        dense = len(encode_pco(sample, 4))
+        dense = len(encode_pco(sample, QUICK_PCO_LEVEL))
         large = 1.0 if sample.size < SAMPLE else 0.97  # LZ is slow: on large arrays it has to pay
         ways: list[Way] = []
-        if len(zstd_compress(sample.tobytes(), 1)) < 1.1 * large * dense:
-            ways.append(_lz)
-        if wide and len(zstd_compress(shuffled(sample).tobytes(), 1)) < 1.02 * large * dense:
-            ways.append(partial(encode_shuffle, inner=_lz))
+        if zstd_size(sample.tobytes()) < 1.1 * large * dense:
+            ways.append(self.lz_payload)
+        if wide and zstd_size(shuffled(sample).tobytes()) < 1.02 * large * dense:
+            ways.append(partial(encode_shuffle, inner=self.lz_payload))
         return ways
+
+    def lz_payload(self, values: Array) -> bytes:
+        """Return a zstd payload, or an LZMA one if the array is small and that saves 2 %."""
+        if not self.thorough:
+            return encode_zstd(values, 9)
+        small = values.nbytes <= LZMA_BYTES
+        payload = encode_zstd(values, 19 if small else 12)
+        if small and len(other := encode_lzma(values)) < 0.98 * len(payload):
+            return other
+        return payload
 
     def ranks(self, sample: Array) -> list[Way]:
         """Return the rank way if values repeat and are not simply a dense range."""
@@ -122,15 +142,6 @@ class Search:
     def on_lattice(self, values: Array, lattice: Bits | Decimal) -> bytes | None:
         """Return an exact payload of values on a lattice."""
         return encode_grid(values, lattice, self.symbols, keeps=same_bits)
-
-
-def _lz(values: Array) -> bytes:
-    """Return a zstd payload, or an LZMA one if the array is small and that saves 2 %."""
-    small = values.nbytes <= LZMA_BYTES
-    payload = encode_zstd(values, 19 if small else 12)
-    if small and len(other := encode_lzma(values)) < 0.98 * len(payload):
-        return other
-    return payload
 
 
 def excerpt(values: Array, size: int = SAMPLE) -> Array:

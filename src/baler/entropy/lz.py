@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import threading
 
 import zstandard
 
@@ -59,3 +60,13 @@ def zstd_decompress(data: bytes | memoryview, size: int) -> bytes:
     if len(out) != size:
         raise Corrupt(f"a zstd frame decodes to {len(out)} bytes, expected {size}")
     return out
+
+
+def zstd_size(data: bytes) -> int:
+    """Return about how many bytes zstd makes of data, quickly."""
+    if not hasattr(_OF_THREAD, "compressor"):
+        _OF_THREAD.compressor = zstandard.ZstdCompressor(level=3, write_content_size=False)
+    return len(_OF_THREAD.compressor.compress(data))
+
+
+_OF_THREAD = threading.local()
