@@ -1,6 +1,7 @@
 # make demo    compress the example events, and compare with zstd, xz and ROOT
 # make test    the whole test suite
 # make lint    style, types and layers
+# make bench   every table of docs/benchmarks.md; DATA is the folder of the test files
 # make clean   remove what the others made
 #
 # Each creates the virtual environment .venv first, if it is not there. PYTHON says with what.
@@ -24,8 +25,20 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# One result file each, one after the other, as they share the machine; an hour or two.
+DATA ?= ../shared/data
+QCD = $(shell find $(DATA) -name qcd_20k.root)
+BENCH = $(BIN)/python benchmarks
+
 bench: $(VENV)/.dev
-	$(BIN)/baler bench examples/events.root --policy examples/nano.toml
+	$(BENCH)/roundtrip.py $(DATA)
+	$(BENCH)/exact.py $(DATA)
+	$(BENCH)/bounded.py $(QCD) --policy benchmarks/policies/nano.toml
+	$(BENCH)/bounded.py $(QCD) --policy benchmarks/policies/coarse.toml
+	$(BENCH)/speed.py $(QCD) --policy benchmarks/policies/nano.toml
+	$(BENCH)/memory.py $(QCD) --policy benchmarks/policies/nano.toml
+	$(BENCH)/fuzz.py
+	$(BENCH)/page.py
 
 $(VENV)/.python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'

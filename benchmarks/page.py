@@ -1,0 +1,340 @@
+"""Write the tables of docs/benchmarks.md from the files in benchmarks/results.
+
+What stands between ``<!-- NAME -->`` and ``<!-- end -->`` on the page is replaced by what the
+results give. With --check nothing is written, and the exit code is 1 if anything would change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import record
+
+PAGE = record.HERE.parent / "docs" / "benchmarks.md"
+SECTION = re.compile(r"(<!-- (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Result = Mapping[str, Any]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--results", type=click.Path(path_type=Path), default=record.RESULTS)
+@click.option("--page", type=click.Path(path_type=Path), default=PAGE)
+@click.option("--check", is_flag=True, help="Write nothing; fail if the page is not up to date.")
+def main(results: Path, page: Path, check: bool) -> None:
+    """Bring the tables of the page up to date."""
+    before = page.read_text("utf-8")
+    after = filled(before, results)
+    if check:
+        if after != before:
+            raise click.ClickException(f"{page.name} is not what the results give; run page.py")
+        return
+    page.write_text(after, "utf-8")
+
+
+def filled(page: str, results: Path) -> str:
+    """Return the text of the page with all sections made anew."""
+    return SECTION.sub(lambda found: found[1] + section(found["name"], results) + found[3], page)
+
+
+def section(name: str, results: Path) -> str:
+    """Return what stands between two markers."""
+    path = results / f"{name}.json"
+    if not path.exists():
+        return "\nNot measured yet.\n\n"
+    result = record.load(path)
+    return f"\n{WRITERS[name.split('-')[0]](result)}\n\n{provenance(result)}\n\n"
+
+
+def provenance(result: Result) -> str:
+    """Return what every figure has to state: data, machine, commit, versions, command."""
+    machine = result["machine"]
+    files = [
+        f"`{name}` ({item['bytes']:,} bytes, SHA-256 {item['sha256'][:12]}...)"
+        for name, item in result["data"].items()
+    ]
+    data = (
+        files[0] if len(files) == 1 else f"{len(files)} files, each with its SHA-256 in the result"
+    )
+    changed = " with changes that were not committed" if result["changed"] else ""
+    used = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    return (
+        f"Data: {data}. Machine: {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['memory_gib']:.0f} GiB. {result['date']}, commit {result['commit']}{changed}. "
+        f"Versions: {used}.\n\nCommand: `python {result['command']}`"
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """Return a table; the first columns are text, the others numbers."""
+    rule = ["---" if i < left else "---:" for i in range(len(head))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
+
+
+def bounded(result: Result) -> str:
+    """Return the table of all compressors at one policy, and what it says of us."""
+    rows = sorted(result["rows"], key=_place)
+    reference = next((r for r in rows if r["peer"] == result["reference"]), None)
+    shown = table(
+        ("compressor", "kind", "verified", "bytes", "ratio", "of reference", "bits per float",
+         "encode MB/s", "decode MB/s"),
+        (
+            (
+                f"**{row['peer']}**" if row["ours"] else row["peer"],
+                row["kind"],
+                row["verdict"],
+                f"{row['bytes']:,}" + ("" if row["complete"] else " (in part)"),
+                f"{row['ratio']:.3f}",
+                f"{row['bytes'] / reference['bytes']:.3f}" if reference else "",
+                "" if row["bits_per_float"] is None else f"{row['bits_per_float']:.3f}",
+                _speed(row["encode_mb_per_cpu_second"]),
+                _speed(row["decode_mb_per_cpu_second"]),
+            )
+            for row in rows
+        ),
+        left=3,
+    )  # fmt: skip
+    bounds = ", ".join(f'"{glob}" {bound}' for glob, bound in result["policy"]["bounds"].items())
+    said = [f"Policy `{result['policy']['name']}`: {bounds}.", *_standing(rows)]
+    if result["seconds_per_peer"]:
+        said.append(
+            f"A peer stops before its next column after {result['seconds_per_peer']:g} CPU seconds."
+        )
+    if result["entries"] != "all":
+        said.append(f"Only the first {result['entries']:,} entries were taken.")
+    said += [f"{peer} was left out: {why}." for peer, why in result["skipped"].items()]
+    behind = [
+        f"`{c['column']}` ({c['ours']:,} against {c['reference']:,})"
+        for c in result["columns_behind"][:6]
+    ]
+    if behind:
+        said.append(
+            f"Columns in which we take more bytes than the reference, by most: {', '.join(behind)}."
+        )
+    return f"{shown}\n\n" + "\n".join(said)
+
+
+def _place(row: Result) -> tuple[bool, bool, int]:
+    """Bounded ones first, incomplete ones last of their kind, the smallest first."""
+    return row["kind"] != "bounded", not row["complete"], row["bytes"]
+
+
+def _standing(rows: Sequence[Result]) -> list[str]:
+    """Say for each kind of row where ours is, in size and in speed."""
+    said = []
+    for kind in ("bounded", "exact"):
+        ours = [row for row in rows if row["ours"] and row["kind"] == kind]
+        others = [r for r in rows if not r["ours"] and r["kind"] == kind and r["verified"]]
+        if not ours or not others:
+            continue
+        best = min(others, key=lambda row: row["bytes"])
+        change = ours[0]["bytes"] / best["bytes"] - 1
+        word = "smaller" if change < 0 else "LARGER"
+        said.append(
+            f"{kind.capitalize()}: ours is {abs(change):.1%} {word} than the best verified peer, "
+            f"{best['peer']}."
+        )
+        for step in ("encode", "decode"):
+            key = f"{step}_mb_per_cpu_second"
+            faster = [r["peer"] for r in others if (r[key] or 0) > (ours[0][key] or 0)]
+            if faster:
+                said.append(f"Faster to {step} than ours: {', '.join(faster)}.")
+    return said
+
+
+def exact(result: Result) -> str:
+    """Return the table of exact files, and where we lose."""
+    rows = result["rows"]
+    shown = table(
+        ("file", "columns", "raw", "on disk", ".baler", "of which index", "names under xz",
+         "best of xz and zstd", "bytes", "ratio", "ratio with names", "exact"),
+        (
+            (
+                _named(row), f"{row['columns']:,}", f"{row['raw']:,}", f"{row['disk']:,}",
+                f"{row['baler']:,}", f"{row['index']:,}", f"{row['names_under_xz']:,}",
+                row["best"], f"{row['best_bytes']:,}", f"{row['over_best']:.3f}",
+                f"{row['over_best_and_names']:.3f}",
+                "yes" if row["verified"] and row["same_bytes"] else "NO",
+            )
+            for row in rows
+        ),
+    )  # fmt: skip
+    ratios = [row["over_best"] for row in rows]
+    lost = [f"{_named(r)} ({r['over_best']:.3f})" for r in rows if r["over_best"] >= 1]
+    named = [
+        f"{_named(r)} ({r['over_best_and_names']:.3f})"
+        for r in rows
+        if r["over_best_and_names"] >= 1
+    ]
+    product = 1.0
+    for ratio in ratios:
+        product *= ratio
+    said = [
+        f"Geometric mean of the ratios: {product ** (1 / len(ratios)):.3f}.",
+        "We lose against streams without names: " + (", ".join(lost) or "nowhere") + ".",
+        "We lose against streams with names: " + (", ".join(named) or "nowhere") + ".",
+    ]
+    return f"{shown}\n\n" + "\n".join(said)
+
+
+def _named(row: Result) -> str:
+    return f"{row['file']}:{row['tree']}" if row["tree"] else str(row["file"])
+
+
+def roundtrip(result: Result) -> str:
+    """Return the table of files that came back, and what did not."""
+    rows = result["rows"]
+    shown = table(
+        ("file", "kind", "entries", "branches", "compared", "equal", "different", "not restored",
+         "uproot cannot read", "dtype changed", "branches added"),
+        (
+            (
+                _named(row), row["kind"].removeprefix("ROOT::"), f"{row['entries']:,}",
+                *(f"{row[key]:,}" for key in ("branches", "compared", "equal")),
+                *(
+                    f"{len(row[key]):,}"
+                    for key in ("different", "missing", "unreadable", "dtypes_changed", "added")
+                ),
+            )
+            for row in rows
+        ),
+        left=2,
+    )  # fmt: skip
+    compared, equal = (sum(row[key] for row in rows) for key in ("compared", "equal"))
+    values = sum(row["values"] for row in rows)
+    said = [f"{equal:,} of {compared:,} branches are equal, bit for bit; {values:,} values."]
+    said += [f"Different: {what}." for row in rows for what in row["different"]]
+    said += [
+        f"Readable, but not restored, of {_named(row)}: {', '.join(row['missing'][:8])}"
+        + (f" and {len(row['missing']) - 8} more." if len(row["missing"]) > 8 else ".")
+        for row in rows if row["missing"]
+    ]  # fmt: skip
+    said += [f"{_named(row)} cannot be restored: {row['failed']}." for row in rows if row["failed"]]
+    kinds = _kinds_of(what for row in rows for what in row["dtypes_changed"])
+    if kinds:
+        said.append(f"Changes of type, all values equal: {kinds}.")
+    notes = dict.fromkeys(_general(note) for row in rows for note in row["notes"])
+    lines = [f"* {note}" for note in notes if note]
+    return (
+        f"{shown}\n\n"
+        + "\n".join(said)
+        + "\n\nWhat is said not to be restored:\n\n"
+        + "\n".join(lines)
+    )
+
+
+def _kinds_of(changes: Iterable[str]) -> str:
+    counts: dict[str, int] = {}
+    for change in changes:
+        kind = change.rpartition(": ")[2]
+        counts[kind] = counts.get(kind, 0) + 1
+    return ", ".join(f"{kind} ({count} branches)" for kind, count in counts.items())
+
+
+def _general(note: str) -> str:
+    """Return a note without names and numbers, so that each kind is told once."""
+    if note.startswith("left out"):
+        return "branches that uproot cannot read are left out, each with a note"
+    head = note.split(": ")[0]
+    return re.sub(r"'[^']*'", "...", re.sub(r"\b\d[\d,]*\b", "N", head))
+
+
+def speed(result: Result) -> str:
+    """Return the table of speeds."""
+    rows = result["rows"]
+    shown = table(
+        ("what", "step", "threads", "MB per CPU second, best", "median", "MB per second, best",
+         "median", "repetitions"),
+        (
+            (
+                f"**{row['name']}**" if row["name"].startswith("baler") else row["name"],
+                row["step"], str(row["jobs"]),
+                *(_speed(row[k]) for k in ("cpu_best", "cpu_median", "wall_best", "wall_median")),
+                str(row["repeats"]),
+            )
+            for row in rows
+        ),
+        left=2,
+    )  # fmt: skip
+    said = [
+        f"{result['raw']:,} bytes of columns in {result['chunks']} chunks, policy "
+        f"`{result['policy']['name']}`. Load of the machine before: {result['load_before']:.1f}."
+    ]
+    said += _slower(rows)
+    return f"{shown}\n\n" + "\n".join(said)
+
+
+def _slower(rows: Sequence[Result]) -> list[str]:
+    said = []
+    for step in ("encode", "decode"):
+        one = [row for row in rows if row["step"] == step and row["jobs"] == 1]
+        ours = [row for row in one if row["name"].startswith("baler")]
+        for mine in ours:
+            faster = [
+                f"{row['name']} ({row['cpu_best'] / mine['cpu_best']:.1f} times)"
+                for row in one
+                if row not in ours and row["cpu_best"] > mine["cpu_best"]
+            ]
+            if faster:
+                said.append(f"Faster than {mine['name']} to {step}: {', '.join(faster)}.")
+    return said
+
+
+def memory(result: Result) -> str:
+    """Return the table of peak memory."""
+    shown = table(
+        ("step", "chunk size", "threads", "peak GB", "seconds", "CPU seconds"),
+        (
+            (
+                row["step"], row.get("chunk_size", ""), str(row.get("jobs", "")),
+                f"{row['peak_gb']:.2f}", f"{row['seconds']:.0f}", f"{row['cpu_seconds']:.0f}",
+            )
+            for row in result["rows"]
+        ),
+        left=2,
+    )  # fmt: skip
+    verdict = "No step takes" if result["within_limit"] else "NOT ALL steps stay below"
+    policy = f"policy `{result['policy']['name']}`" if result["policy"] else "no bounds"
+    said = (
+        f"{verdict} {result['limit_gb']:g} GB or more" if result["within_limit"]
+        else f"{verdict} {result['limit_gb']:g} GB"
+    )  # fmt: skip
+    return (
+        f"{shown}\n\n{said}. The file holds {result['gigabytes']:g} GB of columns "
+        f"({result['root_bytes']:,} bytes as ROOT file); {policy}. 1 GB is 1e9 bytes."
+    )
+
+
+def fuzz(result: Result) -> str:
+    """Return what came of damaged files."""
+    shown = table(
+        ("outcome", "cases"), ((row["outcome"], f"{row['cases']:,}") for row in result["rows"])
+    )
+    findings = [f"* {item['outcome']}: `{item['command']}`" for item in result["findings"]]
+    said = (
+        f"{result['cases']:,} cases in {result['seconds']:.0f} s from seed {result['seed']}, each "
+        f"with at most {result['gigabytes']:g} GB and {result['seconds_per_case']:g} s. "
+        f"Neither decoded nor refused as they should be: {len(findings)}."
+    )
+    return "\n".join([f"{shown}\n\n{said}", *(["", *findings[:20]] if findings else [])])
+
+
+def _speed(speed: float | None) -> str:
+    return "" if speed is None else f"{speed:,.0f}" if speed >= 99.5 else f"{speed:.1f}"
+
+
+WRITERS: Mapping[str, Callable[[Result], str]] = {
+    "bounded": bounded,
+    "exact": exact,
+    "roundtrip": roundtrip,
+    "speed": speed,
+    "memory": memory,
+    "fuzz": fuzz,
+}
+
+
+if __name__ == "__main__":
+    main()
