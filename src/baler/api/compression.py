@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from baler.api.jobs import Progress, threads
+from baler.api.jobs import Progress, ahead, threads
 from baler.container import Writer
 from baler.core.bounds import Bound
-from baler.core.chunk import Chunk, empty_chunk
+from baler.core.chunk import empty_chunk
 from baler.core.size import parse_size
 from baler.io import Source, open_source
 from baler.planning import Policy, plan
@@ -32,7 +33,7 @@ class Compression:
     source_bytes: int  # that the source takes on disk
     file_bytes: int
     seconds: float
-    read_seconds: float  # of them, spent in reading the source
+    encode_seconds: float  # of them, spent in planning and encoding, not in reading the source
     worst: float  # largest error / bound of all values
     fallbacks: int  # chunks of columns that had to be coded exactly to keep their bound
     notes: tuple[str, ...]  # what of the original is not in the file
@@ -95,45 +96,44 @@ def _compress(
 ) -> Compression:
     schema = source.schema
     policy.bounds(schema)  # a faulty policy is told before anything long begins
-    chunks = source.chunks(chunk_size)
-    first = next(chunks, empty_chunk(schema))
-    reading = time.perf_counter() - start
-    before = 0  # entries in the chunks that are done
-    chunk = first
+    chunks = ahead(source.chunks(chunk_size), workers)
+    chunk = first = next(chunks, empty_chunk(schema))
+    entries = raw = 0  # of the chunks that are done
+    encoding = -time.perf_counter()
 
     def report(done: int) -> None:
         if progress is not None:
             within = (done - raw) / max(chunk.nbytes, 1) * chunk.entries
-            progress((before + within) / max(source.entries, 1), done)
+            progress((entries + within) / max(source.entries, 1), done)
 
-    raw = 0
     recipe = plan(schema, first, policy)
-    metadata = {"notes": list(source.notes)} if source.notes else {}
+    encoding += time.perf_counter()
     with Writer(
-        target, schema, recipe, metadata=metadata, threads=workers, overwrite=overwrite,
+        target,
+        schema,
+        recipe,
+        metadata={"notes": list(source.notes)} if source.notes else {},
+        threads=workers,
+        overwrite=overwrite,
         progress=report,
-    ) as writer:  # fmt: skip
-        while True:
+    ) as writer:
+        for chunk in itertools.chain([first], chunks):
+            encoding -= time.perf_counter()
             writer.write(chunk)
-            before += chunk.entries
+            encoding += time.perf_counter()
+            entries += chunk.entries
             raw += chunk.nbytes
-            waiting = time.perf_counter()
-            following: Chunk | None = next(chunks, None)
-            reading += time.perf_counter() - waiting
-            if following is None:
-                break
-            chunk = following
     statistics = writer.statistics.values()
     return Compression(
         source=source.name,
         target=os.fspath(target),
-        entries=before,
+        entries=entries,
         columns=len(schema.columns),
         raw_bytes=raw,
         source_bytes=source.disk_bytes,
         file_bytes=writer.size,
         seconds=time.perf_counter() - start,
-        read_seconds=reading,
+        encode_seconds=encoding,
         worst=max((s.worst for s in statistics), default=0.0),
         fallbacks=sum(s.fallbacks for s in statistics),
         notes=tuple(source.notes),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from baler.api.jobs import Progress, threads
+from baler.api.jobs import Progress, ahead, threads
 from baler.container import Reader
 from baler.core.chunk import empty_chunk
 from baler.io import create_sink
@@ -24,7 +24,6 @@ class Decompression:
     raw_bytes: int
     target_bytes: int
     seconds: float
-    write_seconds: float  # of them, spent in writing the target
     notes: tuple[str, ...]  # what of the original is not restored
 
     def to_json(self) -> dict[str, Any]:
@@ -49,20 +48,17 @@ def decompress(
     Raises FormatError (damaged file), UsageError (target exists, cannot hold the data), OSError.
     """
     start = time.perf_counter()
-    raw, writing = 0, 0.0
-    with Reader(source, threads=threads(jobs)) as reader:
-        schema, edges = reader.schema, reader.chunks
+    workers = threads(jobs)
+    raw = 0
+    with Reader(source, threads=workers) as reader:
+        schema, chunks = reader.schema, len(reader.chunks) - 1
+        decoded = ahead(map(reader.read, range(chunks)), workers)
         with create_sink(target, schema, form=form, overwrite=overwrite) as sink:
-            for number in range(max(len(edges) - 1, 1)):
-                chunk = reader.read(number) if len(edges) > 1 else empty_chunk(schema)
-                waiting = time.perf_counter()
+            for number, chunk in enumerate(decoded if chunks else [empty_chunk(schema)], start=1):
                 sink.write(chunk)
-                writing += time.perf_counter() - waiting
                 raw += chunk.nbytes
                 if progress is not None:
-                    progress((number + 1) / max(len(edges) - 1, 1), raw)
-            waiting = time.perf_counter()
-        writing += time.perf_counter() - waiting
+                    progress(number / max(chunks, 1), raw)
         notes = dict.fromkeys([*reader.metadata.get("notes", ()), *sink.notes])
         return Decompression(
             source=os.fspath(source),
@@ -71,6 +67,5 @@ def decompress(
             raw_bytes=raw,
             target_bytes=Path(target).stat().st_size,
             seconds=time.perf_counter() - start,
-            write_seconds=writing,
             notes=tuple(notes),
         )
