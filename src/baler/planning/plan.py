@@ -48,7 +48,8 @@ def plan(schema: Schema, chunk: Chunk, policy: Policy) -> Recipe:
         needs[i].add(parent)
     for i, mask in masked.items():
         needs[i].add(mask.parent)
-    predicted = _accepted(formulas(schema.columns, arrays, order, set(copied)), needs)
+    counts = [() if c.counts is None else (schema.position[c.counts],) for c in schema.columns]
+    predicted = _accepted(formulas(schema.columns, arrays, order, set(copied)), needs, counts)
     for i, parent in copied.items():
         predicted[i] = [Prediction("same", (parent,))]
     recipes = [
@@ -64,23 +65,27 @@ def plan(schema: Schema, chunk: Chunk, policy: Policy) -> Recipe:
     return Recipe(tuple(recipes), groups(schema.columns, arrays, bounds))
 
 
-def _accepted(proposals: Sequence[Proposal], needs: list[set[int]]) -> dict[int, list[Prediction]]:
+def _accepted(
+    proposals: Sequence[Proposal], needs: list[set[int]], counts: Sequence[tuple[int, ...]]
+) -> dict[int, list[Prediction]]:
     """Return the best predictions that do not make a column depend on itself; ``needs`` grows."""
     accepted: dict[int, list[Prediction]] = {}
     for proposal in proposals:
         known = accepted.setdefault(proposal.target, [])
         parents = set(proposal.prediction.parents)
-        if len(known) < PREDICTIONS and proposal.target not in _ancestry(parents, needs):
+        if len(known) < PREDICTIONS and proposal.target not in _ancestry(parents, needs, counts):
             known.append(proposal.prediction)
             needs[proposal.target] |= parents
     return accepted
 
 
-def _ancestry(positions: set[int], needs: Sequence[set[int]]) -> set[int]:
+def _ancestry(
+    positions: set[int], needs: Sequence[set[int]], counts: Sequence[tuple[int, ...]]
+) -> set[int]:
     """Return the columns and all that they need, directly or not."""
     found, new = set(positions), set(positions)
     while new:
-        new = set().union(*(needs[i] for i in new)) - found
+        new = set().union(*(needs[i].union(counts[i]) for i in new)) - found
         found |= new
     return found
 

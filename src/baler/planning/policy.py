@@ -39,7 +39,7 @@ class Policy:
                 content = tomllib.load(file)
         except OSError as error:
             raise UsageError(f"cannot read policy {os.fspath(path)!r}: {error.strerror}") from error
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"policy {os.fspath(path)!r} is not valid TOML: {error}") from error
         try:
             return cls._from_content(content)

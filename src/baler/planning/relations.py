@@ -110,9 +110,10 @@ def formulas(
         usable = columns[i].is_float and i not in skip and arrays[i].size >= 8
         if usable and not is_constant(arrays[i]):
             collections[columns[i].counts, columns[i].width].append(i)
-    found = [
-        p for members in collections.values() for p in _among(members[:PAIRS], columns, arrays)
-    ]
+    with np.errstate(all="ignore"):  # what overflows here comes close to no column
+        found = [
+            p for members in collections.values() for p in _among(members[:PAIRS], columns, arrays)
+        ]
     return sorted(found)
 
 
@@ -134,8 +135,7 @@ def _among(
             if spread[target] == 0:
                 continue
             constants = _constants(name, guesses, few[target])
-            with np.errstate(all="ignore"):
-                close = np.abs(_applied(name, guesses, constants, square) - few[target])
+            close = np.abs(_applied(name, guesses, constants, square) - few[target])
             hits = np.count_nonzero(close < GAIN * spread[target], axis=1) >= 0.75 * few.shape[1]
             for at in np.flatnonzero(hits):
                 if target in parents[at]:
@@ -172,18 +172,17 @@ def _guesses(table: Floats, masses: Sequence[int]) -> Iterator[Guess]:
         return
     a, b = (table[list(side)] for side in zip(*pairs, strict=True))
     turned: Parents = [(j, i) for i, j in pairs]
-    with np.errstate(all="ignore"):
-        yield "sum", pairs, a + b, False
-        yield "difference", pairs, a - b, False
-        yield "difference", turned, b - a, False
-        yield "product", pairs, a * b, False
-        yield "ratio", pairs, a / b, False
-        yield "ratio", turned, b / a, False
-        yield "corrected", pairs, a * (1.0 - b), False
-        yield "corrected", turned, b * (1.0 - a), False
-        yield "rest", pairs, -a - b, False
-        squares = table * table
-        yield "norm2", pairs, a * a + b * b, True
+    yield "sum", pairs, a + b, False
+    yield "difference", pairs, a - b, False
+    yield "difference", turned, b - a, False
+    yield "product", pairs, a * b, False
+    yield "ratio", pairs, a / b, False
+    yield "ratio", turned, b / a, False
+    yield "corrected", pairs, a * (1.0 - b), False
+    yield "corrected", turned, b * (1.0 - a), False
+    yield "rest", pairs, -a - b, False
+    squares = table * table
+    yield "norm2", pairs, a * a + b * b, True
     triples: Parents = list(itertools.combinations(range(min(n, TRIPLES)), 3))
     if triples:
         three = sum(squares[list(side)] for side in zip(*triples, strict=True))
@@ -195,13 +194,12 @@ def _guesses(table: Floats, masses: Sequence[int]) -> Iterator[Guess]:
 
 def _constants(name: str, guesses: Floats, goal: Floats) -> Floats:
     """Return the constant of a formula that suits a target best, for each choice of parents."""
-    with np.errstate(all="ignore"):
-        if name == "scaled":
-            return np.asarray(np.median(goal / guesses, axis=1))
-        if name == "rest":
-            return np.asarray(np.median(goal - guesses, axis=1))
-        if name == "energy":
-            return np.asarray(np.sqrt(np.maximum(np.median(goal * goal - guesses, axis=1), 0.0)))
+    if name == "scaled":
+        return np.asarray(np.median(goal / guesses, axis=1))
+    if name == "rest":
+        return np.asarray(np.median(goal - guesses, axis=1))
+    if name == "energy":
+        return np.asarray(np.sqrt(np.maximum(np.median(goal * goal - guesses, axis=1), 0.0)))
     return np.zeros(len(guesses))
 
 
