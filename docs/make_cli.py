@@ -13,8 +13,8 @@ WIDTH = 90
 HEAD = """\
 # Command line
 
-What `baler --help` and `baler COMMAND --help` say. This page is generated: `python docs/make_cli.py`.
-The [first steps](guide/first-steps.md) show the commands at work.
+What `baler --help` and `baler COMMAND --help` say; written by `python docs/make_cli.py`. The
+[first steps](guide/first-steps.md) show the commands at work.
 
 Data go to standard output; progress, summaries and notes to standard error. Nothing is overwritten
 without `--force`. A target appears under its name when it is complete, and not before.

@@ -97,7 +97,9 @@ def run_doctest(block: Block, page: Path, names: dict[str, Any]) -> None:
         block.text, names, page.name, str(page), block.line - 1
     )
     report: list[str] = []
-    result = doctest.DocTestRunner(optionflags=flags).run(test, out=report.append, clear_globs=False)
+    result = doctest.DocTestRunner(optionflags=flags).run(
+        test, out=report.append, clear_globs=False
+    )
     names.update(test.globs)
     assert not result.failed, "".join(report)
 
