@@ -309,7 +309,7 @@ def test_no_plan_has_a_circle(data: st.DataObject) -> None:
 
 
 def test_counts_are_needs_too() -> None:
-    """``y`` could predict ``x``, but is behind ``z``, that is counted by ``n``, that behind ``x``."""
+    """``y`` could predict ``x``, but is behind ``z``, which ``n`` counts, which is behind ``x``."""
     rng = np.random.default_rng(4)
     usual = np.arange(200) % 5 < 3
     nearly = usual & (np.arange(200) > 9)

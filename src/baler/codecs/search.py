@@ -33,6 +33,8 @@ CLOSE = 1.01
 """A second way is tried on the whole array if its cost on the sample was within this factor."""
 LZMA_BYTES = 1 << 16
 """LZMA, slow to decode, is tried on arrays up to this size."""
+MISLED = 1.2
+"""A payload that is so much larger than its sample promised sends the search on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Search:
         """Return the smallest payload found for an array, exactly.
 
         All ways that seem worth it are tried on a sample, quickly; the best one, and the second
-        best if it comes close, then on the whole array.
+        best if it comes close, then on the whole array; all others too if that turns out to be
+        nothing like its sample.
         """
         if not values.size:
             return encode_raw(values)
@@ -58,8 +61,12 @@ class Search:
         tried = self.sorted([(i, way(sample)) for i, way in enumerate(quick.ways(sample))])
         if tried and self.thorough:
             near = [i for cost, i, _ in tried[:2] if cost <= CLOSE * tried[0][0]]
+            likely = tried[0][0] * values.size / sample.size
             ways = self.ways(sample)
             tried = self.sorted([(i, ways[i](values)) for i in near])
+            if not tried or tried[0][0] > MISLED * likely:
+                others = [(i, way(values)) for i, way in enumerate(ways) if i not in near]
+                tried = self.sorted([*others, *((i, payload) for _, i, payload in tried)])
         raw = encode_raw(values)
         return tried[0][2] if tried and tried[0][0] < self.cost(raw) else raw
 
