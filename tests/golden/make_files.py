@@ -55,6 +55,7 @@ COLUMNS = (
     Column("name.size", np.dtype("<i8")),
     Column("name", np.dtype("|u1"), "name.size"),
     Column("menu", np.dtype("|u1"), None, 32),
+    Column("letters", np.dtype("|u1"), None, 2),
     Column("seen", np.dtype("?")),
     Column("maybe", np.dtype("<f8"), "seen"),
     Column("matrix", np.dtype("<f4"), None, 6),
@@ -79,6 +80,7 @@ NOT_PLAIN = {
     "maybe",
     "matrix",
     "menu",
+    "letters",
 }
 FIELDS = (
     *(Field(c.name, Leaf(c.name), f"the {c.name}") for c in COLUMNS if c.name not in NOT_PLAIN),
@@ -89,6 +91,7 @@ FIELDS = (
     Field("maybe", Option("seen", Leaf("maybe"))),
     Field("matrix", Fixed(2, Fixed(3, Leaf("matrix")))),
     Field("menu", Fixed(32, Leaf("menu"))),
+    Field("letters", Fixed(2, Leaf("letters"))),
     Field("pair", Record((("0", Leaf("a")), ("1", Leaf("b"))), is_tuple=True)),
     Field("none", Record(())),
 )
@@ -112,7 +115,7 @@ BOUNDS = {
     "matrix": "rel 0.25",
 }
 HINTS = (("difference", "difference", ("a", "b")), ("E", "energy of mass", ("px", "py", "pz", "m")))
-ALONE = ("name", "menu", "tag")
+ALONE = ("name", "menu", "letters", "tag")
 WORDS = b"error bound lattice number chunk column block index codec payload field".split()
 
 
@@ -152,16 +155,23 @@ def make_chunk(entries: int, seed: int) -> Chunk:
     v["Jet_match"] = np.where(v["Jet_index"] < 0, -999, g.exponential(1, jets))
     v["Jet_nHits"] = g.integers(0, 4, jets)
     v["Jet_nTwice"] = v["Jet_nHits"]
-    v["hits"] = g.integers(-(2**31), 2**31, int(v["Jet_nHits"].sum()))
-    words = [b" ".join(g.choice(WORDS, k)) for k in g.integers(0, 6, entries)]
+    v["hits"] = g.poisson(9, int(v["Jet_nHits"].sum()))
+    words = [b" ".join(g.choice(WORDS, k)) for k in g.integers(0, 20, entries)]
     v["name.size"] = np.array([len(word) for word in words])
     v["name"] = np.frombuffer(b"".join(words), "|u1")
     menu = [b"%-32s" % b" ".join(g.choice(WORDS, 3)) for _ in range(4)]
     v["menu"] = np.frombuffer(
         b"".join(menu[k][:32] for k in np.sort(g.integers(0, 4, entries))), "|u1"
     )
+    after = np.random.default_rng(1).permutation(26)
+    letters = [0]
+    while len(letters) < 2 * entries:  # mostly, a letter tells the next one
+        letters.append(int(after[letters[-1]] if g.random() < 0.85 else g.integers(26)))
+    v["letters"] = 97 + np.array(letters[: 2 * entries])
     v["seen"] = g.random(entries) < 0.7
     v["maybe"] = g.normal(0, 1, int(v["seen"].sum()))
+    odd_nan = 0x7FF8 << 48 | g.integers(1, 2**50, len(v["maybe"][::9]))  # all different
+    v["maybe"].view("<i8")[::9] = odd_nan
     v["matrix"] = g.normal(0, 1, 6 * entries)
     v["tag"] = g.choice(g.integers(0, 2**32, 3), entries)
     v["a"] = g.integers(-(2**40), 2**40, entries)
