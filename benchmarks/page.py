@@ -313,7 +313,10 @@ def fuzz(result: Result) -> str:
     shown = table(
         ("outcome", "cases"), ((row["outcome"], f"{row['cases']:,}") for row in result["rows"])
     )
-    findings = [f"* {item['outcome']}: `{item['command']}`" for item in result["findings"]]
+    findings = [
+        f"* {item['outcome']} ({item['cases']} cases): `{item['command']}`"
+        for item in result["findings"]
+    ]
     said = (
         f"{result['cases']:,} cases in {result['seconds']:.0f} s from seed {result['seed']}, each "
         f"with at most {result['gigabytes']:g} GB and {result['seconds_per_case']:g} s. "
