@@ -17,6 +17,7 @@ from baler.core.bounds import Absolute, Bound, Exact, Relative, Sigma, same_bits
 from baler.core.chunk import Array
 from baler.core.recipe import ColumnRecipe, Mask, Prediction
 
+NOTHING = dict[int, Array]().__getitem__
 DTYPES = ("<f2", "<f4", "<f8")
 ABS = [1e-3, 0.5, 2.0**-10, 7.7, 1e-30, 1e30, 1.7e308, 5e-324]
 REL = [2.0**-11, 2.0**-8, 1e-3, 0.1, 0.3, 0.999, 2.0**-20, 2.0**-30, 2.0**-52, 5e-324]
@@ -210,8 +211,8 @@ def test_a_second_compression_changes_nothing(fraction: float, dtype: str) -> No
     recipe = ColumnRecipe(Relative(fraction))
     for kind in KINDS:
         values = with_surprises(adversary(kind, Relative(fraction), dtype, rng, 700), rng, 0.1)
-        once = check(values, recipe, {}.__getitem__)
-        assert same_bits(once, check(once, recipe, {}.__getitem__)).all()
+        once = check(values, recipe, NOTHING)
+        assert same_bits(once, check(once, recipe, NOTHING)).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -219,8 +220,8 @@ def test_a_second_compression_at_the_same_step_changes_nothing(dtype: str) -> No
     rng = np.random.default_rng(5)
     values = np.append(rng.uniform(-100, 100, 5000), [128.0] * 9).astype(dtype)
     recipe = ColumnRecipe(Absolute(0.3))
-    once = check(values, recipe, {}.__getitem__)
-    assert same_bits(once, check(once, recipe, {}.__getitem__)).all()
+    once = check(values, recipe, NOTHING)
+    assert same_bits(once, check(once, recipe, NOTHING)).all()
 
 
 @pytest.mark.parametrize("dithered", [False, True])
@@ -249,19 +250,19 @@ def test_a_sentinel_among_many_frequent_values_is_exact() -> None:
         [np.repeat(levels, 250), np.full(900, -999, np.float32), rng.normal(3, 1, 900)]
     ).astype(np.float32)
     rng.shuffle(values)
-    found = check(values, ColumnRecipe(Absolute(0.7)), {}.__getitem__)
+    found = check(values, ColumnRecipe(Absolute(0.7)), NOTHING)
     assert (found[values == -999] == -999).all()
 
 
 def test_rounding_to_the_step_is_not_biased_by_dither() -> None:
     rng = np.random.default_rng(4)
     values = rng.uniform(1, 2, 20_000)
-    found = check(values, ColumnRecipe(Absolute(0.01), dither=True), {}.__getitem__, seed=9)
+    found = check(values, ColumnRecipe(Absolute(0.01), dither=True), NOTHING, seed=9)
     errors = (found - values) / 0.01
     assert np.unique(found).size > 19_000
     assert abs(errors.mean()) < 0.02
     assert abs(errors.std() - 1 / np.sqrt(3)) < 0.02
-    other = check(values, ColumnRecipe(Absolute(0.01), dither=True), {}.__getitem__, seed=10)
+    other = check(values, ColumnRecipe(Absolute(0.01), dither=True), NOTHING, seed=10)
     assert not np.array_equal(found, other)
 
 

@@ -102,6 +102,7 @@ def test_another_size_or_dtype_raises_nothing_else(name: str) -> None:
         assert attempt(payload, dtype, size, shorter) is None
 
 
+NOTHING = dict[int, Array]().__getitem__
 SMALL = st.sampled_from([0, 1, 2, 3, 7, 8, 9, 100])
 BODIES = st.lists(
     st.binary(max_size=8) | st.sampled_from([b"\0", b"\1", b"\2", b"\xff" * 9]), max_size=12
@@ -233,11 +234,11 @@ def test_what_is_wrong_is_said(
 def test_parameters_out_of_range_are_refused(change: tuple[int, bytes]) -> None:
     parts = [varint(1 << 17), b"\6", varint((1 << 61) - 1), varint(1 << 41), struct.pack("<d", 1.0)]
     rest = b"\0\0\0\0\0\0\0\0"
-    assert decode(b"\x0a\5" + b"".join(parts) + rest, np.dtype("<f4"), 3, {}.__getitem__).size == 3
+    assert decode(b"\x0a\5" + b"".join(parts) + rest, np.dtype("<f4"), 3, NOTHING).size == 3
     at, value = change
     parts[at] = value
     with pytest.raises(Corrupt, match="logarithmic lattice are out of range"):
-        decode(b"\x0a\5" + b"".join(parts) + rest, np.dtype("<f4"), 3, {}.__getitem__)
+        decode(b"\x0a\5" + b"".join(parts) + rest, np.dtype("<f4"), 3, NOTHING)
 
 
 def test_integers_are_not_predicted_from_floats() -> None:
@@ -250,11 +251,11 @@ def test_integers_are_not_predicted_from_floats() -> None:
 def test_payloads_nest_twelve_deep_and_no_deeper() -> None:
     raw = b"\0" + bytes(3)
     u1 = np.dtype("|u1")
-    assert decode(b"\5" * MAX_DEPTH + raw, u1, 3, {}.__getitem__).size == 3
+    assert decode(b"\5" * MAX_DEPTH + raw, u1, 3, NOTHING).size == 3
     for depth in (MAX_DEPTH + 1, 100_000):
         payload = b"\5" * depth + raw
         with pytest.raises(Corrupt, match="nested deeper than 12"):
-            decode(payload, u1, 3, {}.__getitem__)
+            decode(payload, u1, 3, NOTHING)
         with pytest.raises(Corrupt, match="nested deeper than 12"):
             describe(payload, u1)
 

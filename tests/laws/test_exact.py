@@ -40,11 +40,12 @@ def edges(dtype: np.dtype[Any]) -> Array:
         limits = np.iinfo(dtype)
         numbers = [0, 1, 2, 255, limits.min, limits.min + 1, limits.max, limits.max - 1]
         return np.array([n for n in numbers if n <= limits.max], dtype)
-    limits = np.finfo(dtype)
-    numbers = [0.0, 1.0, 999.0, np.inf, limits.max, limits.tiny, limits.smallest_subnormal, 0.1]
-    magnitudes = np.array(numbers, dtype)
+    ends = np.finfo(dtype)
+    magnitudes = np.array(
+        [0.0, 1.0, 999.0, np.inf, ends.max, ends.tiny, ends.smallest_subnormal, 0.1], dtype
+    )
     bits = np.array([np.inf], dtype).view(f"u{dtype.itemsize}")
-    payloads = (bits + np.array([1, 2, 1 << (limits.nmant - 1), 5], bits.dtype)).view(dtype)
+    payloads = (bits + np.array([1, 2, 1 << (ends.nmant - 1), 5], bits.dtype)).view(dtype)
     positive = np.concatenate([magnitudes, payloads])
     sign = np.array([1 << (8 * dtype.itemsize - 1)], bits.dtype)
     return np.concatenate([positive, (positive.view(bits.dtype) ^ sign).view(dtype)])

@@ -81,7 +81,7 @@ def hard_floats(lattice: Logarithmic) -> Array:
     at = np.concatenate([at, [TINY, 2.0, 2.0**1023, np.nextafter(LARGEST, 0), 1.0]])
     beside = [np.nextafter(at, np.inf), np.nextafter(at, 0.0)]
     values = np.concatenate([at, *beside])
-    return values[(values >= TINY) & np.isfinite(values)]
+    return np.asarray(values[(values >= TINY) & np.isfinite(values)])
 
 
 FRACTIONS = [0.999, 0.9, 0.5, 0.3, 0.1, 0.01, 2.0**-7, 2.0**-11, 1e-4, 2.0**-17]
