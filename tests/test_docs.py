@@ -14,6 +14,7 @@ Blocks and commands with a URL are not run, nor are make and pip.
 from __future__ import annotations
 
 import doctest
+import json
 import os
 import re
 import runpy
@@ -145,3 +146,10 @@ def test_the_page_on_the_command_line_is_up_to_date() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))
     written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert written == script["page"](), "run: python docs/make_cli.py"
+
+
+def test_the_table_of_the_readme_is_what_was_measured() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "images" / "make.py"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    numbers = json.loads(script["NUMBERS"].read_text(encoding="utf-8"))
+    assert readme == script["filled"](readme, numbers), "run: python docs/images/make.py --draw"

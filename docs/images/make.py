@@ -100,7 +100,7 @@ def draw(numbers: dict[str, Any]) -> None:
             axis.text(size + 0.03, at, said, va="center", weight=weight)
         axis.set_title(title, loc="left", fontsize=10, x=0, color=TEXT, pad=4)
         axis.set_ylim(len(bars) - 0.5, -0.5)
-        axis.set_xlim(0, 3.6)
+        axis.set_xlim(0, 3.9)
         axis.axis("off")
     figure.subplots_adjust(left=0.2, right=0.995, top=0.92, bottom=0.02, hspace=0.3)
     figure.savefig(PICTURE, dpi=160, metadata={"Software": None})
