@@ -117,8 +117,11 @@ def encode_flags(values: Array, inner: Inner) -> bytes:
     return bytes([Flags.code]) + inner(np.packbits(values, bitorder="little"))
 
 
-def encode_rank(values: Array, inner: Inner) -> bytes | None:
-    """Return a payload of ranks; None if there are too many distinct values."""
+def encode_rank(values: Array, inner: Inner, listed: Inner | None = None) -> bytes | None:
+    """Return a payload of ranks; None if there are too many distinct values.
+
+    ``inner`` encodes the ranks, and the list of values too unless there is ``listed`` for that.
+    """
     bits = values.view(f"u{values.dtype.itemsize}")
     table = distinct(bits)
     if not 1 <= table.size <= MAX_RANKS:
@@ -132,5 +135,7 @@ def encode_rank(values: Array, inner: Inner) -> bytes | None:
     else:
         ranks = np.argsort(order)[np.searchsorted(table, bits)]
     table = table[order]
-    head = bytes([Rank.code]) + varint(table.size) + sized(inner(table.view(values.dtype)))
+    head = (
+        bytes([Rank.code]) + varint(table.size) + sized((listed or inner)(table.view(values.dtype)))
+    )
     return head + inner(ranks.astype(rank_dtype(table.size)))

@@ -16,7 +16,13 @@ import numpy.typing as npt
 
 from baler.codecs.grid import encode_grid
 from baler.codecs.plain import encode_constant, encode_lzma, encode_pco, encode_raw, encode_zstd
-from baler.codecs.reshape import MAX_RANKS, encode_flags, encode_rank, encode_shuffle
+from baler.codecs.reshape import (
+    MAX_RANKS,
+    distinct,
+    encode_flags,
+    encode_rank,
+    encode_shuffle,
+)
 from baler.core.bounds import same_bits
 from baler.entropy.lz import zstd_size
 from baler.quantise.lattice import Bits, Decimal
@@ -58,34 +64,35 @@ class Search:
             return encode_constant(values)
         sample = excerpt(values) if self.thorough else values
         quick = replace(self, thorough=False)
-        tried = self.sorted([(i, way(sample)) for i, way in enumerate(quick.ways(sample))])
-        if tried and self.thorough:
-            near = [i for cost, i, _ in tried[:2] if cost <= CLOSE * tried[0][0]]
-            likely = tried[0][0] * values.size / sample.size
-            ways = self.ways(sample)
-            tried = self.sorted([(i, ways[i](values)) for i in near])
-            if not tried or tried[0][0] > MISLED * likely:
-                others = [(i, way(values)) for i, way in enumerate(ways) if i not in near]
-                tried = self.sorted([*others, *((i, payload) for _, i, payload in tried)])
+        first = quick.dense(sample)
+        trials = [first, *(way(sample) for way in quick.ways(sample, len(first)))]
+        best = self.cheapest(dict(enumerate(trials)))
+        if self.thorough:
+            ways = [self.dense, *self.ways(sample, len(first))]
+            near = [i for cost, i, _ in best[:2] if cost <= CLOSE * best[0][0]]
+            best = self.cheapest({i: ways[i](values) for i in near})
         raw = encode_raw(values)
-        return tried[0][2] if tried and tried[0][0] < self.cost(raw) else raw
+        return best[0][2] if best and best[0][0] < self.cost(raw) else raw
 
-    def sorted(self, payloads: list[tuple[int, bytes | None]]) -> list[tuple[int, int, bytes]]:
-        """Return costs, numbers and payloads of the ways that apply, the cheapest first."""
-        found = [(self.cost(p), i, p) for i, p in payloads if p is not None]
+    def cheapest(self, payloads: dict[int, bytes | None]) -> list[tuple[int, int, bytes]]:
+        """Return costs, numbers and payloads of those that there are, the cheapest first."""
+        found = [(self.cost(p), i, p) for i, p in payloads.items() if p is not None]
         return sorted(found, key=lambda entry: entry[:2])
 
     def cost(self, payload: bytes) -> int:
         """Return the bytes that a payload adds to the file, roughly if its group is solid."""
         return zstd_size(payload) if self.solid else len(payload)
 
-    def ways(self, sample: Array) -> list[Way]:
-        """Return what is worth trying on an array like this sample."""
-        if sample.dtype.kind == "b":
-            return [partial(encode_flags, inner=self.inner), *self.lz(sample)]
-        level = PCO_LEVEL if self.thorough else QUICK_PCO_LEVEL
-        ways: list[Way] = [partial(encode_pco, level=level), *self.lz(sample)]
-        if not self.ranked:
+    def dense(self, values: Array) -> bytes:
+        """Return the payload that serves most arrays best: pcodec, or packed flags."""
+        if values.dtype.kind == "b":
+            return encode_flags(values, self.inner)
+        return encode_pco(values, PCO_LEVEL if self.thorough else QUICK_PCO_LEVEL)
+
+    def ways(self, sample: Array, dense: int) -> list[Way]:
+        """Return what else is worth trying on an array like this sample, ``dense`` bytes so far."""
+        ways = self.lz(sample, dense)
+        if not self.ranked and sample.dtype.kind != "b":
             ways += self.ranks(sample)
             if sample.dtype.kind == "f":
                 ways += self.rounded(sample)
@@ -99,12 +106,11 @@ class Search:
         """Return the payload of lattice symbols, which may well be few and ranked."""
         return replace(self, ranked=False).smallest(values)
 
-    def lz(self, sample: Array) -> list[Way]:
+    def lz(self, sample: Array, dense: int) -> list[Way]:
         """Return LZ ways for bytes as they are and by planes, if a quick test speaks for them."""
         wide = sample.dtype.itemsize > 1
         if self.solid:
             return [encode_raw, *([partial(encode_shuffle, inner=encode_raw)] if wide else [])]
-        dense = len(encode_pco(sample, QUICK_PCO_LEVEL))
         large = 1.0 if sample.size < SAMPLE else 0.97  # LZ is slow: on large arrays it has to pay
         ways: list[Way] = []
         if zstd_size(sample.tobytes()) < 1.1 * large * dense:
@@ -126,14 +132,19 @@ class Search:
     def ranks(self, sample: Array) -> list[Way]:
         """Return the rank way if values repeat and are not simply a dense range."""
         bits = sample.view(f"u{sample.dtype.itemsize}")
-        distinct = np.unique(bits)
-        if distinct.size > min(MAX_RANKS, sample.size // 2):
+        few = bits[: SAMPLE // 4]
+        if distinct(few).size > max(few.size // 2, 1):
             return []
-        if sample.dtype.kind != "f":
-            spread = int(sample.max()) - int(sample.min()) + 1
-            if spread <= distinct.size + 2:
-                return []
-        return [partial(encode_rank, inner=self.inner)]
+        listed = distinct(bits).size
+        if listed > min(MAX_RANKS, sample.size // 2):
+            return []
+        if sample.dtype.kind != "f" and int(sample.max()) - int(sample.min()) <= listed + 1:
+            return []
+        return [partial(encode_rank, inner=self.inner, listed=self.listed)]
+
+    def listed(self, values: Array) -> bytes:
+        """Return the payload of a list of distinct values."""
+        return min(encode_pco(values, QUICK_PCO_LEVEL), encode_raw(values), key=self.cost)
 
     def rounded(self, sample: Array) -> list[Way]:
         """Return lattices of rounded mantissas and of decimals, if the sample lies on them."""
