@@ -40,6 +40,8 @@ CLOSE = 1.01
 LZMA_BYTES = 1 << 16
 """LZMA, slow to decode, is tried on arrays up to this size."""
 MISLED = 1.2
+"""A payload that is so much larger than its sample promised has to be smaller than a dense one."""
+MISLED = 1.2
 """A payload that is so much larger than its sample promised sends the search on."""
 
 
@@ -70,7 +72,11 @@ class Search:
         if self.thorough:
             ways = [self.dense, *self.ways(sample, len(first))]
             near = [i for cost, i, _ in best[:2] if cost <= CLOSE * best[0][0]]
+            likely = best[0][0] * values.size / sample.size
             best = self.cheapest({i: ways[i](values) for i in near})
+            if not best or best[0][0] > MISLED * likely:
+                found = {i: payload for _, i, payload in best}
+                best = self.cheapest({0: self.dense(values), **found})
         raw = encode_raw(values)
         return best[0][2] if best and best[0][0] < self.cost(raw) else raw
 
