@@ -236,6 +236,12 @@ def test_without_an_uncertainty_values_are_kept_exactly(sigma: float, kind: str)
     assert bound.over(original, decoded, np.full(4, sigma, kind)).tolist() == [0, np.inf, 0, np.inf]
 
 
+def test_no_uncertainty_is_no_limit() -> None:
+    sigma = np.array([0.0, -0.0, -1.0, np.nan, np.inf, 1e308, 2.0])
+    with np.errstate(over="ignore"):
+        assert Sigma(8.0, "s").limit(np.ones(7), sigma).tolist() == [-1, -1, -1, -1, -1, -1, 16]
+
+
 def test_uncertainties_may_be_integers() -> None:
     original, decoded = np.zeros(3) + 1.0, np.array([2.0, 2.0, 2.0])
     held = Sigma(0.5, "s").holds(original, decoded, np.array([1, 2, 0], np.uint8))

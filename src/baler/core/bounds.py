@@ -66,7 +66,7 @@ class Bound(abc.ABC):
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             ratio = np.abs(decoded - original.astype(np.float64))
             ratio /= self.limit(original, sigma)
-        unbounded = np.flatnonzero(~(ratio >= 0) | np.signbit(ratio) | special(original))
+        unbounded = np.flatnonzero(~(ratio >= 0) | special(original))
         same = same_bits(original[unbounded], decoded[unbounded])
         ratio[unbounded] = np.where(same, 0.0, np.inf)
         return ratio
