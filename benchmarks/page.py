@@ -114,7 +114,7 @@ def bounded(result: Result) -> str:
         said.append(
             f"Columns in which we take more bytes than the reference, by most: {', '.join(behind)}."
         )
-    return f"{shown}\n\n" + "\n".join(said)
+    return f"{shown}\n\n" + _listed(said)
 
 
 def _place(row: Result) -> tuple[bool, bool, int]:
@@ -177,7 +177,7 @@ def exact(result: Result) -> str:
         "We lose against streams without names: " + (", ".join(lost) or "nowhere") + ".",
         "We lose against streams with names: " + (", ".join(named) or "nowhere") + ".",
     ]
-    return f"{shown}\n\n" + "\n".join(said)
+    return f"{shown}\n\n" + _listed(said)
 
 
 def _named(row: Result) -> str:
@@ -192,7 +192,7 @@ def roundtrip(result: Result) -> str:
          "uproot cannot read", "dtype changed", "branches added"),
         (
             (
-                _named(row), row["kind"].removeprefix("ROOT::"), f"{row['entries']:,}",
+                _named(row), _kinds(row), f"{row['entries']:,}",
                 *(f"{row[key]:,}" for key in ("branches", "compared", "equal")),
                 *(
                     f"{len(row[key]):,}"
@@ -220,10 +220,15 @@ def roundtrip(result: Result) -> str:
     lines = [f"* {note}" for note in notes if note]
     return (
         f"{shown}\n\n"
-        + "\n".join(said)
+        + _listed(said)
         + "\n\nWhat is said not to be restored:\n\n"
         + "\n".join(lines)
     )
+
+
+def _kinds(row: Result) -> str:
+    before, after = (row[key].removeprefix("ROOT::") for key in ("kind", "restored_as"))
+    return before if after in (before, "") else f"{before} to {after}"
 
 
 def _kinds_of(changes: Iterable[str]) -> str:
@@ -238,6 +243,8 @@ def _general(note: str) -> str:
     """Return a note without names and numbers, so that each kind is told once."""
     if note.startswith("left out"):
         return "branches that uproot cannot read are left out, each with a note"
+    if "because a TTree cannot hold" in note:
+        return "the file holds an RNTuple where a TTree cannot hold all fields"
     head = note.split(": ")[0]
     return re.sub(r"'[^']*'", "...", re.sub(r"\b\d[\d,]*\b", "N", head))
 
@@ -264,7 +271,7 @@ def speed(result: Result) -> str:
         f"`{result['policy']['name']}`. Load of the machine before: {result['load_before']:.1f}."
     ]
     said += _slower(rows)
-    return f"{shown}\n\n" + "\n".join(said)
+    return f"{shown}\n\n" + _listed(said)
 
 
 def _slower(rows: Sequence[Result]) -> list[str]:
@@ -323,6 +330,10 @@ def fuzz(result: Result) -> str:
         f"Neither decoded nor refused as they should be: {len(findings)}."
     )
     return "\n".join([f"{shown}\n\n{said}", *(["", *findings[:20]] if findings else [])])
+
+
+def _listed(sentences: Iterable[str]) -> str:
+    return "\n".join(f"* {sentence}" for sentence in sentences)
 
 
 def _speed(speed: float | None) -> str:

@@ -123,7 +123,9 @@ def compare_tree(path: Path, tree: str, kind: str, chunk_size: str) -> Compariso
             except Exception as error:  # whatever it is, it is a result
                 said = f"{type(error).__name__}: {error}".splitlines()[0]
                 row.failed = said.replace(folder, "").replace(str(path.parent), "")
-                row.branches = len(branches(original, kind))
+                found = branches(original, kind)
+                row.branches = len(found)
+                row.unreadable = [b.path for b in found if _readable(b) is None]
                 row.seconds = time.perf_counter() - start
                 return row
             row.notes = list(done.notes)
@@ -145,11 +147,9 @@ def _compare(row: Comparison, before: Sequence[Branch], after: Sequence[Branch])
     restored = {branch.name: branch for branch in after}
     used = set()
     for name, branch in restored_names(before, row.restored_as == NTUPLE):
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                original = branch.array()
-        except Exception as error:  # what uproot raises where it cannot read is not known
-            row.unreadable.append(f"{branch.path}: {type(error).__name__}")
+        original = _readable(branch)
+        if original is None:
+            row.unreadable.append(branch.path)
             used.add(name)
             continue
         if name not in restored:
@@ -167,6 +167,15 @@ def _compare(row: Comparison, before: Sequence[Branch], after: Sequence[Branch])
             row.equal += 1
         row.dtypes_changed += changes
     row.added = [name for name in restored if name not in used]
+
+
+def _readable(branch: Branch) -> ak.Array | None:
+    """Return the values of a branch; None if uproot cannot read them."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return branch.array()
+    except Exception:  # what uproot raises where it cannot read is not known
+        return None
 
 
 def branches(tree: Any, kind: str) -> list[Branch]:
@@ -282,22 +291,17 @@ def _compare_numbers(
 ) -> int:
     if a.dtype.kind == b.dtype.kind == "b":
         a, b = a.view(np.uint8) != 0, b.view(np.uint8) != 0
-    native = [array.astype(array.dtype.newbyteorder("="), copy=False) for array in (a, b)]
-    if native[0].dtype != native[1].dtype:
-        changes[f"{at}: {native[0].dtype} to {native[1].dtype}"] = None
-        back = native[1].astype(native[0].dtype)
-        if not np.array_equal(back, native[1], equal_nan=back.dtype.kind == "f"):
-            raise Unequal(f"{at}: values that {native[0].dtype} cannot hold")
-        native[1] = back
-    width = native[0].itemsize
-    bits = [np.ascontiguousarray(x).view(np.uint8).reshape(-1, width) for x in native]
+    if a.dtype != b.dtype:
+        changes[f"{at}: {a.dtype} to {b.dtype}"] = None
+        back = b.astype(a.dtype)
+        if not np.array_equal(back, b, equal_nan=back.dtype.kind == "f"):
+            raise Unequal(f"{at}: values that {a.dtype} cannot hold")
+        b = back
+    bits = [np.ascontiguousarray(x).view(np.uint8).reshape(-1, a.itemsize) for x in (a, b)]
     wrong = np.flatnonzero((bits[0] != bits[1]).any(axis=1))
     if wrong.size:
-        first = wrong[0]
-        raise Unequal(
-            f"{at}: {wrong.size} of {a.size} values, first at {first}: "
-            f"{native[0][first]} and {native[1][first]}"
-        )
+        at_first = f"first at {wrong[0]}: {a[wrong[0]]} and {b[wrong[0]]}"
+        raise Unequal(f"{at}: {wrong.size} of {a.size} values, {at_first}")
     return int(a.size)
 
 
