@@ -248,6 +248,17 @@ def test_integers_are_not_predicted_from_floats() -> None:
     assert decode(body, np.dtype("<i4"), 3, {1: np.arange(3)}.__getitem__).tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("size", [0, 2, 4])
+def test_behind_a_mask_parents_have_the_same_rows_hidden(size: int) -> None:
+    mask = b"\x09\0" + bytes([7]) + bytes([9])
+    copy = mask + b"\x08\1"
+    parents = {0: np.array([7, 1, 7], "|u1"), 1: np.arange(3, dtype="|u1")}
+    assert decode(copy, np.dtype("|u1"), 3, parents.__getitem__).tolist() == [9, 1, 9]
+    parents[1] = np.arange(size, dtype="|u1")
+    with pytest.raises(Corrupt, match=f"parent column 1 has {size} values, not 3"):
+        decode(copy, np.dtype("|u1"), 3, parents.__getitem__)
+
+
 def test_payloads_nest_twelve_deep_and_no_deeper() -> None:
     raw = b"\0" + bytes(3)
     u1 = np.dtype("|u1")

@@ -16,7 +16,7 @@ from baler.codecs.base import codecs
 from baler.codecs.contextual import encode_copy, masked_head
 from baler.codecs.grid import encode_grid
 from baler.codecs.plain import encode_constant, encode_lzma, encode_pco, encode_raw, encode_zstd
-from baler.codecs.reshape import encode_flags, encode_rank, encode_shuffle
+from baler.codecs.reshape import MAX_RANKS, encode_flags, encode_rank, encode_shuffle
 from baler.codecs.search import Search, excerpt
 from baler.core.bounds import Exact, same_bits
 from baler.core.chunk import Array
@@ -270,6 +270,24 @@ def test_copies_change_the_dtype_only_where_every_value_fits(
     assert (payload is not None) == fits
     if payload is not None:
         check(payload, values, {3: parent}.__getitem__)
+
+
+def test_a_copy_has_memory_of_its_own() -> None:
+    parent = np.arange(9)
+    for dtype in ("<i8", "<i4"):
+        found = decode(b"\x08\0", np.dtype(dtype), 9, {0: parent}.__getitem__)
+        assert found.tolist() == parent.tolist()
+        assert not np.shares_memory(found, parent)
+
+
+def test_only_so_many_values_are_ranked() -> None:
+    for dtype in ("<i4", "<f8", "<u8"):
+        values = np.arange(MAX_RANKS + 1).astype(dtype)
+        assert encode_rank(values, encode_raw) is None
+        assert encode_rank(values[:0], encode_raw) is None
+        payload = encode_rank(values[1:], encode_raw)
+        assert payload is not None
+        check(payload, values[1:])
 
 
 def test_a_copy_costs_next_to_nothing() -> None:

@@ -65,8 +65,6 @@ class Grid(Codec):
         lattice = _lattice(flags & 0x3F, body, dtype, size, context, seed)
         prediction = _prediction(body, dtype) if flags & _PREDICTED else None
         base = unzigzag(body.varint())
-        if not -(1 << 63) <= base < 1 << 63:
-            raise Corrupt(f"the smallest lattice number is {base}")
         atoms = body.varint()
         if atoms > MAX_ATOMS:
             raise Corrupt(f"{atoms} atoms; allowed are {MAX_ATOMS}")
