@@ -180,7 +180,7 @@ class Maker:
             body += b"".join(varint(self.pick(usable)) for _ in range(ARITIES[formula]))
             body += self.positive()
         huge = [2**62, 2**63 - 1, -(2**63), int(g.integers(-(2**40), 2**40))]
-        base = self.pick([0, 0, 0, -1, 5, -100, 2000] + (huge if lattice != 5 else []))
+        base = self.pick([0, 0, 0, -1, 5, -100, 2000, *huge])
         atoms = self.pick([0, 0, 1, 3, 64])
         body += varint(2 * base if base >= 0 else -2 * base - 1)
         body += varint(atoms) + self.column(dtype, atoms).tobytes()

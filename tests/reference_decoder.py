@@ -423,6 +423,7 @@ def pco(body: Cursor, dtype: Any, n: int, *_: Any) -> Array:
 
 
 def zstd(body: Cursor, dtype: Any, n: int, *_: Any) -> Array:
+    require(n > 0, "a frame of nothing")
     frame = zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
     plain = frame.decompress(body.rest())
     require(frame.eof and not frame.unused_data, "not one frame")

@@ -164,8 +164,8 @@ def files(draw: st.DrawFn) -> tuple[list[Column], Chunk, dict[str, str], list[in
         elif made == "masked" and alike:
             values = np.where(arrays[alike[-1].name] == 0, np.zeros(1, dtype), values)
         elif peers and made in ("sum", "product"):
-            a, b = (arrays[p.name].astype("<f8") for p in (peers[0], peers[-1]))
             with np.errstate(all="ignore"):
+                a, b = (arrays[p.name].astype("<f8") for p in (peers[0], peers[-1]))
                 values, dtype = (a + b if made == "sum" else a * b), np.dtype("<f8")
         bound = draw(st.sampled_from(FLOAT_BOUNDS))
         if dtype.kind == "f":

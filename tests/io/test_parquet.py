@@ -102,3 +102,13 @@ def test_what_is_not_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"this is something else")
     with pytest.raises(SourceError, match=r"a.parquet cannot be opened as a Parquet file"):
         open_source(tmp_path / "a.parquet")
+
+
+def test_columns_without_any_value_come_back(tmp_path: Path) -> None:
+    table = pa.table({"nothing": pa.nulls(3), "x": [1, 2, 3]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    source = open_source(tmp_path / "a.parquet")
+    with source, create_sink(tmp_path / "b.parquet", source.schema) as sink:
+        for chunk in source.chunks(1 << 20):
+            sink.write(chunk)
+    assert pq.read_table(tmp_path / "b.parquet").equals(table)

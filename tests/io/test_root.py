@@ -228,7 +228,7 @@ def test_several_trees_are_listed(tmp_path: Path) -> None:
         f"{path} holds 2 trees:",
         "  one (TTree, 3 entries)",
         "  dir/two (RNTuple, 5 entries)",
-        "name one of them: two.root:one",
+        "name one of them: two.root:dir/two",
     ]
     with open_source(f"{path}:dir/two") as source:
         assert source.name == "two.root:dir/two"

@@ -22,13 +22,15 @@ TOP = 30
 @options.debug
 @options.explained
 def inspect(file: str, everything: bool, as_json: bool) -> None:
-    """Show where the bytes of a .baler FILE (or URL) go: its columns, the largest first.
+    """Show where the bytes of a .baler FILE (or URL) go.
 
-    bound        the promise that it was compressed with
-    codec        how most of its chunks are stored
-    bytes        what it takes in the file
-    share        its part of all bytes of the file
-    bits/value   what one of its values takes
+    Columns are listed with the largest first:
+
+      bound        the promise that it was compressed with
+      codec        how most of its chunks are stored
+      bytes        what it takes in the file
+      share        its part of all bytes of the file
+      bits/value   what one of its values takes
     """
     from baler import api
 

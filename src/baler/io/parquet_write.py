@@ -76,6 +76,8 @@ def _arrow(field: Field, columns: Mapping[str, npt.NDArray[Any]], rows: int) -> 
 
 def _as(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Return an array in the Arrow type of the original, dates and times from their integers."""
+    if pa.types.is_null(wanted):
+        return pa.nulls(len(array))
     if pa.types.is_temporal(wanted):
         return array.view(wanted)
     return array if array.type == wanted else array.cast(wanted)

@@ -58,15 +58,16 @@ def _source(file: Any, path: str, tree: str | None, skip_unreadable: bool) -> So
 
 
 def _choice(file: Any, path: str, kinds: Mapping[str, str]) -> str:
+    entries = {name: int(file[name].num_entries) for name in kinds}
     trees = [
-        f"  {name} ({'RNTuple' if kind == NTUPLE else kind}, {file[name].num_entries} entries)"
+        f"  {name} ({'RNTuple' if kind == NTUPLE else kind}, {entries[name]} entries)"
         for name, kind in kinds.items()
     ]
-    first = next(iter(kinds))
+    likely = max(kinds, key=lambda name: entries[name] * len(file[name].keys()))
     return "\n".join(
         [
             f"{path} holds {len(kinds)} trees:",
             *trees,
-            f"name one of them: {PurePath(path).name}:{first}",
+            f"name one of them: {PurePath(path).name}:{likely}",
         ]
     )

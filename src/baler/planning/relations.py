@@ -122,7 +122,8 @@ def _among(
 ) -> Iterator[Proposal]:
     size = arrays[members[0]].size
     rows = np.unique(np.linspace(0, size - 1, min(4 * ROWS, size)).astype(np.int64))
-    table = np.stack([arrays[i][rows] for i in members]).astype(np.float64)  # (columns, rows)
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        table = np.stack([arrays[i][rows].astype(np.float64) for i in members])  # (columns, rows)
     usable = np.isfinite(table).all(axis=0) & (np.count_nonzero(table, axis=0) > len(members) // 2)
     table = table[:, usable][:, :ROWS]
     if table.shape[1] < 8:

@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float64]
 
 LIMIT = 1 << 62
 """Integers of a lattice lie strictly between -LIMIT and LIMIT."""
+FARTHEST = 1 << 50
+"""Larger numbers of a logarithmic lattice stand for infinity, as this one does."""
 LOWEST = 1 << 40
 """Bias of the first bin of a logarithmic lattice in its parameters."""
 MAX_BINS = 1 << 17
@@ -266,7 +268,7 @@ class Logarithmic(Lattice):
 
     def values(self, numbers: Ints, dtype: np.dtype[Any]) -> Array:
         """Return the values, computed in float64 from a table of one period."""
-        k = np.abs(numbers) - 1 + self.lowest
+        k = np.abs(np.clip(numbers, -FARTHEST, FARTHEST)) - 1 + self.lowest
         period = k // self.bins
         table = progression(self.bins, self.octaves, self.phase)
         exponent = np.clip(period * self.octaves, -1200, 1200).astype(np.int32)
