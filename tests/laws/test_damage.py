@@ -182,6 +182,7 @@ def test_hostile_grids_raise_nothing_else(body: bytes, name: str, size: int) -> 
         ("<f4", 2, b"\1" + bytes(5), Corrupt, "1 bytes are left over"),
         ("<f4", 2, b"\2abc", Corrupt, "a pcodec stream is damaged"),
         ("<f4", 2, b"\3abc", Corrupt, "a zstd frame is damaged"),
+        ("<f4", 0, b"\3" + bytes.fromhex("28b52ffd2000010000"), Corrupt, "no bytes at all"),
         ("<f4", 2, b"\4abc", Corrupt, "an LZMA stream"),
         ("|b1", 2, b"\5\0\0\0", Corrupt, "booleans have no byte planes"),
         ("<f4", 2, b"\6\0\0", Corrupt, "float32 cannot be flags"),

@@ -145,7 +145,7 @@ CODECS: Mapping[str, Callable[[Array], bytes | None]] = {
     "raw": encode_raw,
     "constant": lambda v: encode_constant(v) if v.size else None,
     "pco": lambda v: encode_pco(v, 8),
-    "zstd": lambda v: encode_zstd(v, 3),
+    "zstd": lambda v: encode_zstd(v, 3) if v.size else None,
     "lzma": encode_lzma,
     "shuffle": lambda v: None if v.dtype.kind == "b" else encode_shuffle(v, encode_raw),
     "flags": lambda v: encode_flags(v, encode_raw) if v.dtype.kind == "b" else None,
