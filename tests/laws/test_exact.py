@@ -280,6 +280,24 @@ def test_a_copy_has_memory_of_its_own() -> None:
         assert not np.shares_memory(found, parent)
 
 
+def test_symbols_have_64_bits_and_no_more() -> None:
+    ends = np.array([(1 << 63) - 1, -(1 << 63), 5, 5])
+    values = np.array([(1 << 63) - 1, -1, 5, 5]).view(np.float64)  # the outermost NaNs
+    for column, lattice in ((ends, Integers()), (values, Bits(0))):
+        payload = encode_grid(column, lattice, encode_raw, keeps=same_bits)
+        assert payload is not None
+        check(payload, column)
+        assert encode_grid(column, lattice, encode_raw, keeps=same_bits, exact=column[2:3]) is None
+
+
+def test_a_lattice_that_serves_few_is_none() -> None:
+    values = np.array([1.0, 2.0, 0.1, 0.2, 0.3])
+    assert encode_grid(values, Decimal(0), encode_raw, keeps=same_bits) is None
+    payload = encode_grid(values[:4], Decimal(0), encode_raw, keeps=same_bits)
+    assert payload is not None
+    check(payload, values[:4])
+
+
 def test_only_so_many_values_are_ranked() -> None:
     for dtype in ("<i4", "<f8", "<u8"):
         values = np.arange(MAX_RANKS + 1).astype(dtype)

@@ -82,7 +82,7 @@ class Grid(Codec):
 
         if prediction is None and lattice.is_table and size:
             top = int(symbols.max()) + 1
-            if top <= max(size, 1 << 12) and top >= head:
+            if top <= max(size, 1 << 12):
                 numbers = np.arange(top - head, dtype=np.int64) + base
                 escape = np.zeros(int(escapes > 0), dtype)
                 table = np.concatenate([atom_values, escape, lattice.values(numbers, dtype)])
@@ -265,7 +265,7 @@ def encode_grid(
     symbols = (numbers - base).view(np.uint64)
     first = len(atoms) + (escapes > 0)
     top = int(symbols.max(where=served, initial=0)) + first
-    if top >= 1 << 63:
+    if top >= 1 << 64:
         return None
     symbols += np.uint64(first)
     if not served.all():
