@@ -16,7 +16,8 @@ from typing import Any
 
 import click
 import record
-from roundtrip import trees_of
+import uproot
+from roundtrip import NTUPLE, trees_of
 
 import baler
 from baler.core.schema import Schema
@@ -50,11 +51,18 @@ def largest_tree(path: Path) -> str | None:
     """Return the tree of a ROOT file that takes the most bytes there; None for other files."""
     if path.suffix != ".root":
         return None
-    sizes: dict[str, int] = {}
-    for tree, _ in trees_of(path):
-        with open_source(path, tree=tree, skip_unreadable=True) as source:
-            sizes[tree] = source.disk_bytes if len(source.schema.columns) else 0
-    return max(sizes, key=lambda tree: sizes[tree])
+    trees = trees_of(path)
+    with uproot.open({path: None}) as file:
+        sizes = {name: stored_bytes(file[name], kind) for name, kind in trees}
+    return max(sizes, key=lambda name: sizes[name])
+
+
+def stored_bytes(tree: Any, kind: str) -> int:
+    """Return what the baskets of a tree, or the pages of an RNTuple, take."""
+    if kind != NTUPLE:
+        return int(tree.compressed_bytes)
+    pages = (page for cluster in tree.page_link_list for column in cluster for page in column.pages)
+    return sum(page.locator.num_bytes for page in pages)
 
 
 def measure(path: Path, tree: str | None) -> dict[str, Any]:
