@@ -40,7 +40,7 @@ def save(
     result = {
         "benchmark": Path(sys.argv[0]).stem,
         "command": " ".join(command),
-        **commit(),
+        **_STARTED_FROM,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine(),
         "versions": versions(),
@@ -75,6 +75,9 @@ def commit() -> dict[str, Any]:
 def _git(folder: Path, *words: str) -> str:
     done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.rstrip("\n")
+
+
+_STARTED_FROM = commit()  # when the code is loaded: a long run may see later commits
 
 
 def machine() -> dict[str, Any]:
