@@ -152,8 +152,8 @@ def test_targets_that_cannot_be(tmp_path: Path, schema: Schema, recipe: Recipe) 
         Writer(tmp_path, schema, recipe, overwrite=True)
     with pytest.raises(UsageError, match="can only write to a local path, not to 's3://a/b'"):
         Writer("s3://a/b", schema, recipe)
-    with pytest.raises(FileNotFoundError), Writer(tmp_path / "no" / "a", schema, recipe):
-        pass
+    with pytest.raises(UsageError, match=r"folder .*no' does not exist"):
+        Writer(tmp_path / "no" / "a", schema, recipe)
     with pytest.raises(UsageError, match="cannot work with 0 threads"):
         Writer(tmp_path / "a", schema, recipe, threads=0)
 

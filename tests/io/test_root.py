@@ -320,7 +320,7 @@ def test_an_interrupted_sink_leaves_the_target_alone(
 
 def test_targets_are_checked_before_anything_is_written(tree: Path, tmp_path: Path) -> None:
     with open_source(tree) as source:
-        with pytest.raises(TargetExists, match="exists; it is only overwritten on request"):
+        with pytest.raises(TargetExists, match="exists; overwriting was not asked for"):
             create_sink(tree, source.schema)
         with pytest.raises(UsageError, match="does not exist"):
             create_sink(tmp_path / "no" / "out.root", source.schema)

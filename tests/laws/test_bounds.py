@@ -11,11 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler.codecs import decode, describe, encode
+from baler.codecs.column import sentinels
 from baler.codecs.formulas import FORMULAS
+from baler.codecs.grid import encode_grid
+from baler.codecs.plain import encode_raw
 from baler.codecs.search import excerpt
 from baler.core.bounds import Absolute, Bound, Exact, Relative, Sigma, same_bits, special
 from baler.core.chunk import Array
 from baler.core.recipe import ColumnRecipe, Mask, Prediction
+from baler.quantise.lattice import Uniform
 
 NOTHING = dict[int, Array]().__getitem__
 DTYPES = ("<f2", "<f4", "<f8")
@@ -281,6 +285,41 @@ def test_wrong_predictions_cost_nothing_but_bytes(formula: Any, bound: Bound) ->
         alone = encode(values, ColumnRecipe(bound, (0,)), parents.__getitem__)
         assert len(encode(values, recipe, parents.__getitem__)) <= len(alone)
         assert found.size == 400
+
+
+@pytest.mark.parametrize("bound", [Exact(), Absolute(0.1), Relative(0.01)], ids=str)
+@pytest.mark.parametrize("rows", [0, 1, 99])
+def test_a_mask_that_holds_no_longer_is_left_out(bound: Bound, rows: int) -> None:
+    rng = np.random.default_rng(1)
+    parent = np.where(np.arange(500) < 100, -999, rng.normal(0, 10, 500)).astype(np.float32)
+    values = np.where(parent == -999, -1, rng.normal(0, 10, 500)).astype(np.float32)
+    mask = Mask(0, np.float32(-999).tobytes(), np.float32(-1).tobytes())
+    values[:rows] = rng.normal(0, 10, rows)
+    recipe = ColumnRecipe(bound, (0,), masks=(mask,))
+    check(values, recipe, {0: parent}.__getitem__)
+    payload = encode(values, recipe, {0: parent}.__getitem__)
+    assert (describe(payload, values.dtype) == "masked") == (rows == 0)
+    parent[:100] = 0  # no value is hidden
+    check(values, recipe, {0: parent}.__getitem__)
+
+
+def test_sentinels_are_frequent_values_that_have_no_place_on_the_lattice() -> None:
+    values = np.array([0.0, -0.0, -999.0, np.nan, 1.0], np.float32).repeat([90, 90, 90, 90, 7])
+    for dithered in (False, True):
+        found = {value.tobytes() for value in sentinels(values, dithered=dithered)}
+        assert {values[at].tobytes() for at in (100, 200, 300)} <= found
+        assert (values[0].tobytes() in found) == dithered
+        assert values[-1].tobytes() not in found
+
+
+def test_an_atom_is_listed_once() -> None:
+    values = np.append(np.arange(40.0), np.full(40, 0.123))
+    bound = Absolute(1e-9)
+    wide = encode_grid(values, Uniform(1.0), encode_raw, keeps=bound.holds)
+    assert wide is not None
+    assert wide == encode_grid(
+        values, Uniform(1.0), encode_raw, keeps=bound.holds, exact=np.array([0.123])
+    )
 
 
 @pytest.mark.parametrize("bound", [Exact(), Absolute(0.1), Relative(0.01)], ids=str)

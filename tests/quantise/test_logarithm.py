@@ -176,6 +176,19 @@ def test_numbers_begin_at_one_and_zero_is_zero() -> None:
     assert abs(fitted.lowest) < LOWEST
 
 
+@pytest.mark.parametrize("bins", [1, 3, 1 << 17])
+@pytest.mark.parametrize("octaves", [1, 16, 64])
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8"])
+def test_far_numbers_are_infinite_or_nothing(bins: int, octaves: int, dtype: str) -> None:
+    far = np.array([1 << 45, -(1 << 45), 1 << 62, -(1 << 62), (1 << 63) - 1, -(1 << 63)])
+    for lowest in (0, LOWEST, -5000):
+        found = Logarithmic(bins, octaves, 0, lowest).values(far, np.dtype(dtype))
+        assert np.array_equal(found, np.copysign(np.inf, far).astype(dtype))
+    found = Logarithmic(bins, octaves, 0, -LOWEST).values(np.array([1, -1]), np.dtype(dtype))
+    assert found.tolist() == [0.0, 0.0]
+    assert np.signbit(found).tolist() == [False, True]
+
+
 def test_bins_are_as_wide_as_the_bound_allows() -> None:
     for fraction in FRACTIONS[1:]:
         lattice = logarithmic(fraction, np.dtype("<f8"), dithered=False)

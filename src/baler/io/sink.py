@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from baler.core.chunk import Chunk
+from baler.core.replacing import check_target, replacing
 from baler.core.schema import Schema
-from baler.io.replacing import check_target, replacing
 
 
 class FileSink(abc.ABC):
@@ -19,7 +19,7 @@ class FileSink(abc.ABC):
     def __init__(self, target: Path, schema: Schema, *, overwrite: bool) -> None:
         """Check that the target can be written."""
         check_target(target, overwrite=overwrite)
-        self._target = target
+        self._replacing = replacing(target, overwrite=overwrite)
         self._schema = schema
         self._stack = ExitStack()
         self._notes: list[str] = []
@@ -47,7 +47,7 @@ class FileSink(abc.ABC):
 
     def __enter__(self) -> Self:
         """Create the temporary file."""
-        path = self._stack.enter_context(replacing(self._target))
+        path = self._stack.enter_context(self._replacing)
         try:
             self._open(path)
         except BaseException as error:
