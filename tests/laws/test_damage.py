@@ -276,6 +276,7 @@ BOMBS = """
 import resource, struct, sys
 import numpy as np
 from baler.codecs import decode
+from baler.entropy.lz import lzma_compress
 from baler.errors import FormatError
 
 def nothing(position):
@@ -286,6 +287,7 @@ sizes = [1 << 20, 1 << 30, 1 << 40, 1 << 62]
 bombs = [b"\\x03" + zstd + size.to_bytes(8, "little") + b"\\1\\0\\0" for size in sizes]
 bombs += [bytes([2]) + bytes([1, k, j]) + b"\\xff" * 40 for k in range(8) for j in range(256)]
 bombs += [bytes([4]) + bytes([k]) + b"\\xff" * 40 for k in range(256)]
+bombs += [b"\\4" + lzma_compress(bytes(1 << 21))[:-1] * 300 + b"\\0"]  # 600 MiB of zeros
 bombs += [b"\\x0a\\3" + struct.pack("<d", 1) + b"\\0\\0\\xff\\xff\\xff\\x7f"]
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()
