@@ -18,7 +18,7 @@ import click
 import record
 
 import baler
-from baler.api.inspection import InspectedColumn
+from baler.api import Inspection
 from baler.core.size import parse_size
 from baler.evaluate import ours
 from baler.evaluate.benchmark import PeerRow
@@ -69,8 +69,8 @@ def main(
         seconds_per_peer=seconds_per_peer,
         progress=progress,
     )
-    columns = {} if entries else inspected(file, asked, tree, chunk_size)
-    rows = [summary(row, bits_per_float(columns.get(row.peer, ()))) for row in result.peers]
+    files = {} if entries else inspected(file, asked, tree, chunk_size)
+    rows = [summary(row, bits_per_float(files.get(row.peer))) for row in result.peers]
     for row in rows:
         click.echo(f"{row['peer']}: {row['bytes']}, ratio {row['ratio']:.3f}, {row['verdict']}")
     record.save(
@@ -84,7 +84,7 @@ def main(
         chunk_size=parse_size(chunk_size),
         seconds_per_peer=None if math.isinf(seconds_per_peer) else seconds_per_peer,
         skipped=dict(result.skipped),
-        columns_behind=columns_behind(columns.get(f"{ours.OURS}, bounded", ()), result.peers),
+        columns_behind=columns_behind(files.get(f"{ours.OURS}, bounded"), result.peers),
     )
 
 
@@ -123,7 +123,7 @@ def verdict(row: PeerRow) -> str:
 
 def inspected(
     file: Path, policy: baler.Policy, tree: str | None, chunk_size: str
-) -> dict[str, tuple[InspectedColumn, ...]]:
+) -> dict[str, Inspection]:
     """Return what each column takes in our files, which are written anew: rows have whole sizes."""
     found = {}
     for name, asked in ((f"{ours.OURS}, exact", None), (f"{ours.OURS}, bounded", policy)):
@@ -133,19 +133,20 @@ def inspected(
                 file, target, policy=asked, tree=tree, skip_unreadable=True,
                 chunk_size=chunk_size, jobs=1,
             )  # fmt: skip
-            found[name] = baler.inspect(target).columns
+            found[name] = baler.inspect(target)
     return found
 
 
-def bits_per_float(columns: Iterable[InspectedColumn]) -> float | None:
+def bits_per_float(file: Inspection | None) -> float | None:
     """Return bits per value of floating-point columns."""
+    columns = () if file is None else file.columns
     floats = [column for column in columns if column.dtype.startswith("float")]
     values = sum(column.values for column in floats)
     return 8 * sum(column.bytes for column in floats) / values if values else None
 
 
 def columns_behind(
-    columns: Iterable[InspectedColumn], rows: Iterable[PeerRow], most: int = 12
+    file: Inspection | None, rows: Iterable[PeerRow], most: int = 12
 ) -> list[dict[str, Any]]:
     """Return the columns in which we take more bytes than the reference, largest loss first."""
     theirs = {
@@ -155,7 +156,7 @@ def columns_behind(
     }  # fmt: skip
     behind: list[dict[str, Any]] = [
         {"column": c.name, "bound": c.bound, "ours": c.bytes, "reference": theirs[c.name]}
-        for c in columns if c.bytes > theirs.get(c.name, c.bytes)
+        for c in (file.columns if file else ()) if c.bytes > theirs.get(c.name, c.bytes)
     ]  # fmt: skip
     return sorted(behind, key=_gain)[:most]
 
