@@ -112,7 +112,8 @@ def bounded(result: Result) -> str:
     ]
     if behind:
         said.append(
-            f"Columns in which we take more bytes than the reference, by most: {', '.join(behind)}."
+            f"Columns in which we take more bytes than the reference (small columns that are "
+            f"compressed together are charged by their share): {', '.join(behind)}."
         )
     return f"{shown}\n\n" + _listed(said)
 
