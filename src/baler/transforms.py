@@ -1,4 +1,4 @@
-"""Exact, invertible steps on arrays: bits of floats in order, and bytes by significance."""
+"""Exact, invertible steps on arrays: bytes by significance."""
 
 from __future__ import annotations
 
@@ -8,23 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-
-
-def ordered(values: Array) -> Array:
-    """Map floats to signed integers of the same width that are in the same order.
-
-    Every bit pattern has its own integer, NaN payloads and -0.0 included: a negative float's
-    exponent and mantissa bits are inverted.
-    """
-    signed = values.view(f"<i{values.dtype.itemsize}")
-    largest = np.iinfo(signed.dtype).max
-    return np.asarray(np.where(signed < 0, signed ^ largest, signed))
-
-
-def unordered(integers: Array, dtype: np.dtype[Any]) -> Array:
-    """Invert `ordered`; the integers have the width of the dtype."""
-    largest = np.iinfo(integers.dtype).max
-    return np.asarray(np.where(integers < 0, integers ^ largest, integers)).view(dtype)
 
 
 def shuffled(values: Array) -> npt.NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Exact steps on arrays: bits of floats in order, and bytes by significance."""
+"""Bits of floats in order, and bytes by significance."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 
 from baler.core.bounds import same_bits
 from baler.core.schema import DTYPES
-from baler.transforms import ordered, shuffled, unordered, unshuffled
+from baler.quantise.lattice import Bits
+from baler.transforms import shuffled, unshuffled
 
 FLOATS = ("<f2", "<f4", "<f8")
 
 
 def test_all_half_floats_are_in_order() -> None:
     values = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
-    integers = ordered(values)
-    assert integers.dtype == np.int16
+    integers = Bits(0).nearest(values)
     assert np.unique(integers).size == 1 << 16
-    assert same_bits(unordered(integers, values.dtype), values).all()
+    assert same_bits(Bits(0).values(integers, values.dtype), values).all()
     numbers = ~np.isnan(values)
     by_integer = values[numbers][np.argsort(integers[numbers])]
     assert (np.diff(by_integer.astype(np.float64)[1:-1]) >= 0).all()
-    assert ordered(np.array([-0.0, 0.0], "<f2")).tolist() == [-1, 0]
+    assert Bits(0).nearest(np.array([-0.0, 0.0], "<f2")).tolist() == [-1, 0]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -32,9 +32,11 @@ def test_every_pattern_comes_back(dtype: str, data: st.DataObject) -> None:
     width = int(dtype[2])
     raw = data.draw(st.lists(st.binary(min_size=width, max_size=width), max_size=20).map(b"".join))
     values = np.frombuffer(raw, dtype)
-    assert unordered(ordered(values), values.dtype).tobytes() == raw
+    assert Bits(0).values(Bits(0).nearest(values), values.dtype).tobytes() == raw
     numbers = np.sort(values[~np.isnan(values)])
-    assert (np.diff(ordered(numbers).astype(object)) >= -1).all()  # -0.0 and 0.0 sort as equal
+    assert (
+        np.diff(Bits(0).nearest(numbers).astype(object)) >= -1
+    ).all()  # -0.0 and 0.0 sort as equal
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

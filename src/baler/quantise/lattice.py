@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from baler.core.bytes import varint
 from baler.quantise.logarithm import ONE, progression
-from baler.transforms import unordered
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -103,9 +102,10 @@ class Bits(Lattice):
         sign = numbers < 0
         with np.errstate(over="ignore"):
             magnitude = np.where(sign, ~numbers, numbers) << self.shift
-        magnitude = magnitude & ((1 << (8 * dtype.itemsize - 1)) - 1)
-        signed = np.where(sign, ~magnitude, magnitude).astype(f"<i{dtype.itemsize}")
-        return unordered(signed, dtype)
+        width = 8 * dtype.itemsize
+        pattern = (magnitude & ((1 << (width - 1)) - 1)).astype(f"<u{dtype.itemsize}")
+        pattern[sign] |= pattern.dtype.type(1 << (width - 1))
+        return pattern.view(dtype)
 
     def parameters(self) -> bytes:
         """Return the shift as one byte."""
