@@ -31,6 +31,10 @@ def test_a_changed_figure_is_noticed_and_mended(tmp_path: Path) -> None:
     assert page.read_text("utf-8") == text
 
 
+def test_every_section_has_a_result() -> None:
+    assert "Not measured yet" not in PAGE.read_text("utf-8")
+
+
 def test_results_name_no_folder_of_a_machine() -> None:
     for path in (ROOT / "benchmarks" / "results").glob("*.json"):
         text = path.read_text("utf-8")
