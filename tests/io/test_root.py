@@ -330,3 +330,17 @@ def test_targets_are_checked_before_anything_is_written(tree: Path, tmp_path: Pa
             create_sink(tmp_path / "out.root", source.schema, form="tree")
         with pytest.raises(UsageError, match="cannot hold a 'ttree'"):
             create_sink(tmp_path / "out.parquet", source.schema, form="ttree")
+
+
+def test_a_tree_with_nothing_to_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("t", {"x": np.float32}).extend({"x": np.zeros(3)})
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no streamer")
+
+    monkeypatch.setattr("baler.io.root_tree.TreeSource._arrays", broken)
+    with pytest.raises(SourceError, match=r"tree 't' has nothing to read\n.*no streamer"):
+        open_source(tmp_path / "a.root", skip_unreadable=True)

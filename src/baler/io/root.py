@@ -52,9 +52,11 @@ def _source(file: Any, path: str, tree: str | None, skip_unreadable: bool) -> So
         found = file[tree]
     except Exception as error:
         raise SourceError(f"tree {tree!r} of {path} cannot be read: {reason(error)}") from error
-    if kinds[name] == NTUPLE:
-        return NTupleSource(file, path, found, name, skip_unreadable=skip_unreadable)
-    return TreeSource(file, path, found, name, skip_unreadable=skip_unreadable)
+    make = NTupleSource if kinds[name] == NTUPLE else TreeSource
+    source = make(file, path, found, name, skip_unreadable=skip_unreadable)
+    if source.notes and not source.schema.fields:
+        raise SourceError("\n".join([f"{path}: tree {tree!r} has nothing to read", *source.notes]))
+    return source
 
 
 def _choice(file: Any, path: str, kinds: Mapping[str, str]) -> str:
