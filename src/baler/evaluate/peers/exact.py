@@ -32,12 +32,12 @@ class Zstd:
     packages: ClassVar[tuple[str, ...]] = ("zstandard",)
 
     def pack(self, data: bytes) -> bytes:
-        """Return data as one frame."""
-        return zstd_compress(data, self.level)
+        """Return data as one frame; nothing for nothing."""
+        return zstd_compress(data, self.level) if data else b""
 
     def unpack(self, data: bytes, size: int) -> bytes:
         """Invert `pack`."""
-        return zstd_decompress(data, size)
+        return zstd_decompress(data, size) if size else b""
 
 
 @dataclass(frozen=True, slots=True)
