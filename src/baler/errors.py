@@ -87,3 +87,10 @@ def near(name: str, names: Iterable[str], limit: int = 5) -> str:
     names = list(names)
     found = difflib.get_close_matches(name, names, n=limit, cutoff=0.4) or sorted(names)[:limit]
     return f"; near names: {', '.join(map(repr, found))}" if found else ""
+
+
+def some(names: Iterable[str], limit: int = 5) -> str:
+    """Return the first few names, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

@@ -14,7 +14,7 @@ import numpy as np
 
 from baler.core.chunk import Chunk
 from baler.core.schema import Fixed, Leaf, Node, Schema
-from baler.errors import UsageError
+from baler.errors import UsageError, some
 from baler.io.sink import FileSink
 
 
@@ -109,7 +109,7 @@ def _arrays(schema: Schema) -> list[_Array]:
     if misfits:
         raise UsageError(
             "an .npz file holds arrays of fixed shape only, "
-            f"which these fields have not: {', '.join(misfits)}"
+            f"which these fields have not: {some(misfits)}"
         )
     return arrays
 

@@ -26,7 +26,7 @@ from baler.core.schema import (
     Schema,
     columns_of,
 )
-from baler.errors import UsageError
+from baler.errors import UsageError, some
 from baler.io.awkward import assemble
 from baler.io.sink import FileSink
 
@@ -75,7 +75,7 @@ class _RootSink(FileSink):
         self._tree: Any = None
         self._half = [column.name for column in schema.columns if column.dtype == _HALF]
         if self._half:
-            self.add_note(f"half-precision numbers are written as float32: {_some(self._half)}")
+            self.add_note(f"half-precision numbers are written as float32: {some(self._half)}")
         if titled := sum(bool(field.title) for field in schema.fields):
             self.add_note(f"the titles of {titled} branches are not written")
         if schema.source.get("kind") in FORMS:
@@ -115,14 +115,14 @@ class TreeSink(_RootSink):
         fields = {field.name for field in self._schema.fields}
         invented = sorted(set(self._counters.values()) - fields)
         if invented:
-            self.add_note(f"counters that the original does not show are added: {_some(invented)}")
+            self.add_note(f"counters that the original does not show are added: {some(invented)}")
         changed = sorted(
             name
             for name in set(self._counters.values()) & fields
             if self._schema.by_name[name].dtype != np.dtype("<i4")
         )
         if changed:
-            self.add_note(f"counters become 32-bit signed integers: {_some(changed)}")
+            self.add_note(f"counters become 32-bit signed integers: {some(changed)}")
 
     def _make(self) -> Any:
         types = {field.name: self._empty(field.node).type.content for field in self._schema.fields}
@@ -179,22 +179,22 @@ class NTupleSink(_RootSink):
         """Give names that an RNTuple may have to all fields."""
         super().__init__(target, schema, overwrite=overwrite)
         if misfits:
-            because = f"the file holds an RNTuple, because a TTree cannot hold {_some(misfits)}"
+            because = f"the file holds an RNTuple, because a TTree cannot hold {some(misfits)}"
             self._notes.insert(0, because)
         self._fields = list(_renamed(schema.fields))
         pairs = zip(schema.fields, self._fields, strict=True)
         changed = [f"{old.name} ({new.name})" for old, new in pairs if old.name != new.name]
         if changed:
-            self.add_note(f"fields get names that an RNTuple may have: {_some(changed)}")
+            self.add_note(f"fields get names that an RNTuple may have: {some(changed)}")
         self._add_notes()
 
     def _add_notes(self) -> None:
         records = [field.name for field in self._fields if any(map(_is_named, _walk(field.node)))]
         if records:
-            self.add_note(f"class names of records are not written: {_some(records)}")
+            self.add_note(f"class names of records are not written: {some(records)}")
         texts = [field.name for field in self._fields if any(map(_is_bytes, _walk(field.node)))]
         if texts:
-            self.add_note(f"byte strings are written as lists of uint8: {_some(texts)}")
+            self.add_note(f"byte strings are written as lists of uint8: {some(texts)}")
 
     def _make(self) -> Any:
         forms = [self._empty(field.node).layout.form for field in self._fields]
@@ -251,9 +251,3 @@ def _is_named(node: Node) -> bool:
 
 def _is_bytes(node: Node) -> bool:
     return isinstance(node, List) and node.kind == "bytes"
-
-
-def _some(names: Iterable[str], limit: int = 5) -> str:
-    names = list(names)
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
