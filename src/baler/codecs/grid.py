@@ -80,23 +80,17 @@ class Grid(Codec):
         symbols = decode_payload(body, _symbol_dtype(body), size, context, depth)
         head = atoms + (escapes > 0)
 
-        if prediction is None and lattice.is_table and size:
-            top = int(symbols.max()) + 1
-            if top <= max(size, 1 << 12):
-                numbers = np.arange(top - head, dtype=np.int64) + base
-                escape = np.zeros(int(escapes > 0), dtype)
-                table = np.concatenate([atom_values, escape, lattice.values(numbers, dtype)])
-                values = table[symbols]
-                if escapes:
-                    _put(values, symbols == atoms, escaped)
-                return values
-
-        with np.errstate(over="ignore"):
-            numbers = (symbols.astype(np.uint64) - np.uint64(head)).view(np.int64) + base
-            if prediction is not None:
-                numbers = numbers + predicted_numbers(prediction, lattice, dtype, size, context)
-        values = lattice.values(numbers, dtype)
-        if atoms:
+        top = int(symbols.max()) + 1 if size else 0
+        if prediction is None and lattice.is_table and 0 < top <= max(size, 1 << 12):
+            numbers = np.arange(top - head, dtype=np.int64) + base
+            escape = np.zeros(int(escapes > 0), dtype)
+            values = np.concatenate([atom_values, escape, lattice.values(numbers, dtype)])[symbols]
+        else:
+            with np.errstate(over="ignore"):
+                numbers = (symbols.astype(np.uint64) - np.uint64(head)).view(np.int64) + base
+                if prediction is not None:
+                    numbers += predicted_numbers(prediction, lattice, dtype, size, context)
+            values = lattice.values(numbers, dtype)
             chosen = symbols < atoms
             values[chosen] = atom_values[symbols[chosen]]
         if escapes:

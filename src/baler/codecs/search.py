@@ -41,8 +41,6 @@ LZMA_BYTES = 1 << 16
 """LZMA, slow to decode, is tried on arrays up to this size."""
 MISLED = 1.2
 """A payload that is so much larger than its sample promised has to be smaller than a dense one."""
-MISLED = 1.2
-"""A payload that is so much larger than its sample promised sends the search on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +55,8 @@ class Search:
         """Return the smallest payload found for an array, exactly.
 
         All ways that seem worth it are tried on a sample, quickly; the best one, and the second
-        best if it comes close, then on the whole array; all others too if that turns out to be
-        nothing like its sample.
+        best if it comes close, then on the whole array; a dense payload too if that turns out to
+        be nothing like its sample.
         """
         if not values.size:
             return encode_raw(values)
