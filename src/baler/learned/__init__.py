@@ -1,0 +1,1 @@
+"""Learned models: integer networks that select and place transmitted tables, and their coder."""

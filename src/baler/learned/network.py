@@ -1,0 +1,102 @@
+"""The integer networks of a learned model, as they are stored: arrays, and proof of their ranges.
+
+Names and arithmetic are those of docs/learned.md. Weights have units of 2**-10, features of 2**-6,
+hence states of 2**-16; activations have 2**-8, hence outputs 2**-18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from baler.errors import Corrupt
+from baler.learned.axis import Axis
+
+Int16s = npt.NDArray[np.int16]
+Array = npt.NDArray[Any]
+
+SLOTS = 1 << 16
+"""Frequencies of all symbols of a table sum to this."""
+BINS = 256
+"""Bins that a placed table covers."""
+ESCAPES = 32
+"""Slots of an escape."""
+NODES = 514
+"""Numbers of a table."""
+TOP = SLOTS - BINS - ESCAPES
+"""The last number of a table."""
+ODDS = 384
+"""Levels of a decision."""
+LEVELS = 352
+"""Levels of scale, eight in an octave, the first of 2**-4 numbers."""
+FEATURE_LIMIT = 512
+ACTIVATION_LIMIT = 8192
+SUM_LIMIT = 1 << 31
+
+
+class Base(IntEnum):
+    """Where a table is placed from."""
+
+    CENTER = 0
+    PREVIOUS = 1
+    PEER = 2
+    PARENT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A column that was decoded before, at one rank of its collection (0 for parents)."""
+
+    axis: int  # position in the model's axes
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnNet:
+    """What one column adds to the state of its object, and what reads it from there."""
+
+    axis: int  # position in the model's axes
+    base: Base
+    base_axis: int  # of the parent's column, if the base is PARENT; else 0
+    unit: int  # numbers, in 1/64, of one unit of location
+    level: int  # of scale where the output is 0
+    own: Int16s  # (H, features)
+    own_rows: Int16s  # (atoms + 3, H), by class
+    prev_rows: Int16s  # (atoms + 3, H), by class
+    bias: Int16s  # (H,)
+    heads: Int16s  # (outputs, H)
+    offsets: npt.NDArray[np.int32]  # (outputs,)
+    tables: npt.NDArray[np.uint16]  # (shapes, NODES), none if the axis is not numeric
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CollectionNet:
+    """The network of the columns that share a column of counts."""
+
+    counts: str  # name of the column of counts; "" for the collection of events
+    key: str  # name of the parents' column of counts if the first column is a key, else ""
+    rectified: int  # units that are; the others are linear
+    columns: tuple[ColumnNet, ...]
+    event_sources: tuple[Source, ...]
+    parent_sources: tuple[Source, ...]
+    bias: Int16s  # (H,)
+    event: Int16s  # (H, event features)
+    parent: Int16s  # (H, parent features)
+    previous: Int16s  # (H, features of all columns)
+    peer: Int16s  # (H, features of all columns); no features without a key
+    rank_rows: Int16s  # (R, H)
+    left_rows: Int16s  # (R, H)
+    key_rank_rows: Int16s  # (R, H)
+    first_row: Int16s  # (H,)
+    orphan_row: Int16s  # (H,)
+    lonely_row: Int16s  # (H,)
+
+    @property
+    def width(self) -> int:
+        """Number of hidden units."""
+        return self.bias.size

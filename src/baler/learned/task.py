@@ -1,0 +1,41 @@
+"""What a kernel works on: the objects of one collection in one chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+NO_BASE = -(1 << 63)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """All arrays are C-contiguous. E events, N objects, d columns, P parents.
+
+    ``classes`` and ``numbers`` are read where a column is given and, when encoding, everywhere;
+    a decoder fills them where a column is not given.
+    """
+
+    counts: Ints  # (E,) objects of each event; sums to N
+    parent_counts: Ints  # (E,) parents of each event; sums to P; zeros without a key
+    event_features: npt.NDArray[np.int16]  # (E, event features)
+    parent_features: npt.NDArray[np.int16]  # (P, parent features)
+    parent_bases: Ints  # (d, P) numbers; NO_BASE where there is none
+    given: npt.NDArray[np.bool_]  # (d,)
+    classes: npt.NDArray[np.uint8]  # (d, N)
+    numbers: Ints  # (d, N)
+    keys: Ints  # (atoms of the first column,) parent that each atom means; -1: none
+
+    @property
+    def events(self) -> int:
+        """Number of events."""
+        return int(self.counts.size)
+
+    def shape(self) -> tuple[Any, ...]:
+        """Return (columns, objects)."""
+        return self.classes.shape
