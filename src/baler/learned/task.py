@@ -39,3 +39,11 @@ class Task:
     def shape(self) -> tuple[Any, ...]:
         """Return (columns, objects)."""
         return self.classes.shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """What a kernel makes of a task."""
+
+    streams: list[bytes]  # one for each lane
+    bits: npt.NDArray[np.float64]  # (d,) cost of each column, 0 where given
