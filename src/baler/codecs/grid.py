@@ -8,7 +8,7 @@ holds the number less the number that the lattice gives to the predicted value.
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,18 +31,8 @@ from baler.core.bytes import ByteReader, sized, unzigzag, varint, zigzag
 from baler.core.recipe import Prediction
 from baler.errors import Corrupt
 from baler.quantise.dither import shifts
-from baler.quantise.lattice import (
-    LOWEST,
-    MAX_BINS,
-    Bits,
-    Decimal,
-    Integers,
-    Lattice,
-    Logarithmic,
-    Scaled,
-    Uniform,
-)
-from baler.quantise.logarithm import ONE
+from baler.quantise.lattice import Bits, Lattice, Logarithmic, Scaled, Uniform
+from baler.quantise.stored import read_lattice
 
 MAX_ATOMS = 64
 _DITHERED, _PREDICTED = 0x40, 0x80
@@ -170,43 +160,15 @@ def _lattice(
     context: Context,
     seed: int | None,
 ) -> Lattice:
-    if (code == Integers.code) != (dtype.kind != "f"):
-        raise Corrupt(f"lattice {code} does not hold values of {dtype}")
     dither = None if seed is None else shifts(seed, size)
     if dither is not None and code not in (Uniform.code, Scaled.code, Logarithmic.code):
         raise Corrupt(f"lattice {code} cannot be dithered")
-    if code == Integers.code:
-        return Integers()
-    if code == Bits.code:
-        shift = body.byte()
-        if shift >= 8 * dtype.itemsize:
-            raise Corrupt(f"a shift by {shift} bits leaves nothing of {dtype}")
-        return Bits(shift)
-    if code == Decimal.code:
-        digits = body.byte()
-        if digits > Decimal.most:
-            raise Corrupt(f"{digits} decimal digits; allowed are {Decimal.most}")
-        return Decimal(digits)
-    if code == Uniform.code:
-        return Uniform(_step(body), dither)
-    if code == Scaled.code:
-        scale, parent = _step(body), body.varint()
-        return Scaled(scale, parent_values(context, parent, size), parent, dither)
-    if code == Logarithmic.code:
-        bins, octaves, phase, lowest = body.varint(), body.byte(), body.varint(), body.varint()
-        spread = body.float64()
-        known = 1 <= bins <= MAX_BINS and octaves <= 6 and 0 <= spread <= 1
-        if not known or phase >= ONE or lowest > 2 * LOWEST:
-            raise Corrupt("the parameters of a logarithmic lattice are out of range")
-        return Logarithmic(bins, 1 << octaves, phase, lowest - LOWEST, spread, dither)
-    raise Corrupt(f"there is no lattice {code}")
-
-
-def _step(body: ByteReader) -> float:
-    step = body.float64()
-    if not 0 < step < math.inf:
-        raise Corrupt(f"the step of a lattice is {step}, not a positive finite number")
-    return step
+    lattice = read_lattice(code, body, dtype)
+    if isinstance(lattice, Scaled):
+        lattice = replace(lattice, sigma=parent_values(context, lattice.parent, size))
+    if isinstance(lattice, Uniform | Scaled | Logarithmic):
+        return replace(lattice, shifts=dither)
+    return lattice
 
 
 def encode_grid(
