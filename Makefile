@@ -4,12 +4,18 @@
 # make bench   every table of docs/benchmarks.md; DATA is the folder of the test files
 # make clean   remove what the others made
 #
-# Each creates the virtual environment .venv first, if it is not there. PYTHON says with what.
+# Each creates the virtual environment .venv first, if it is not there, and compiles the native kernel,
+# if it is not there or older than its sources. PYTHON says with what; a C++ compiler is needed.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+NATIVE := CMakeLists.txt $(wildcard src/native/*)
+
+# What builds the kernel is pinned too; older and newer pip ask different variables.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .PHONY: demo test lint bench clean
 
@@ -45,14 +51,13 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt
+$(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt $(NATIVE)
 	$(INSTALL) -e .
 	touch $@
 
 # Peers of the benchmark that have no wheel here are left out; tests of them are skipped, and say so.
-$(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
-	$(INSTALL) -e '.[dev,parquet]'
-	-$(INSTALL) --only-binary :all: -e '.[bench]'
+$(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt $(NATIVE)
+	$(INSTALL) --only-binary :all: -e '.[dev,parquet,bench]' || $(INSTALL) -e '.[dev,parquet]'
 	touch $@
 
 clean:
