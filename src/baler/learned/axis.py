@@ -59,7 +59,7 @@ class Feature:
         if self.kind is Kind.WAVE:
             half = scaled & 511
             wave = (half * (512 - half)) >> 7
-            return np.where(scaled & 512, -wave, wave).astype(np.int16)
+            return np.asarray(np.where(scaled & 512, -wave, wave).astype(np.int16))
         clamped = np.clip(scaled, -512, 511).astype(np.int16)
         return np.abs(clamped) if self.kind is Kind.MAGNITUDE else clamped
 
@@ -154,8 +154,9 @@ class Axis:
 
         ``bases`` are for the relative ones; without it, those are left out.
         """
+        apart = numbers if bases is None else self.wrap(numbers - bases)
         made = [
-            feature.of(self.wrap(numbers - bases) if feature.relative else numbers)
+            feature.of(apart if feature.relative else numbers)
             for feature in self.features
             if bases is not None or not feature.relative
         ]

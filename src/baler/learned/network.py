@@ -6,7 +6,6 @@ hence states of 2**-16; activations have 2**-8, hence outputs 2**-18.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -14,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from baler.errors import Corrupt
-from baler.learned.axis import Axis
+from baler.learned.axis import INDICATORS, Axis
 
 Int16s = npt.NDArray[np.int16]
 Array = npt.NDArray[Any]
+Shapes = dict[str, tuple[int, ...]]
 
 SLOTS = 1 << 16
 """Frequencies of all symbols of a table sum to this."""
@@ -100,3 +99,45 @@ class CollectionNet:
     def width(self) -> int:
         """Number of hidden units."""
         return self.bias.size
+
+
+def source_width(axis: Axis) -> int:
+    """Return how many features a column tells other collections."""
+    plain = sum(not feature.relative for feature in axis.features)
+    return plain + min(len(axis.atoms), INDICATORS) + axis.signed
+
+
+def column_shapes(axis: Axis, width: int, tables: int) -> Shapes:
+    """Return the shapes of the arrays of a ColumnNet, in the order of its fields."""
+    outputs = len(axis.atoms) + axis.signed + 3 * axis.numeric
+    return {
+        "own": (width, len(axis.features)),
+        "own_rows": (axis.classes, width),
+        "prev_rows": (axis.classes, width),
+        "bias": (width,),
+        "heads": (outputs, width),
+        "offsets": (outputs,),
+        "tables": (tables, NODES),
+    }
+
+
+def collection_shapes(
+    width: int, ranks: int, event: int, parent: int, own: int, *, has_key: bool
+) -> Shapes:
+    """Return the shapes of the arrays of a CollectionNet, in the order of its fields.
+
+    ``event``, ``parent`` and ``own`` are how many features there are of each.
+    """
+    return {
+        "bias": (width,),
+        "event": (width, event),
+        "parent": (width, parent),
+        "previous": (width, own),
+        "peer": (width, own if has_key else 0),
+        "rank_rows": (ranks, width),
+        "left_rows": (ranks, width),
+        "key_rank_rows": (ranks, width),
+        "first_row": (width,),
+        "orphan_row": (width,),
+        "lonely_row": (width,),
+    }

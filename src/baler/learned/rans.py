@@ -58,7 +58,8 @@ class Decoder:
             raise Truncated(f"a stream has {len(stream)} bytes; its state alone has 8")
         if len(stream) % 4:
             raise Corrupt(f"a stream has {len(stream)} bytes, not a whole number of words")
-        self._state, *words = struct.unpack(f"<Q{len(stream) // 4 - 2}I", stream)
+        state, *words = struct.unpack(f"<Q{len(stream) // 4 - 2}I", stream)
+        self._state = int(state)
         if not LOW <= self._state < LOW * _WORD:
             raise Corrupt(f"a stream begins with the state {self._state:#x}, which is out of range")
         self._words = iter(words)

@@ -1,0 +1,271 @@
+"""What models and tasks must fulfil, whoever made them (docs/learned.md, section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from baler.errors import Corrupt
+from baler.learned.axis import MAX_NUMBER, Axis
+from baler.learned.network import (
+    ACTIVATION_LIMIT,
+    FEATURE_LIMIT,
+    LEVELS,
+    ODDS,
+    SUM_LIMIT,
+    TOP,
+    Base,
+    CollectionNet,
+    ColumnNet,
+    Source,
+    collection_shapes,
+    column_shapes,
+    source_width,
+)
+from baler.learned.task import NO_BASE, Task
+from baler.quantise.lattice import Scaled
+
+Array = npt.NDArray[Any]
+
+LANES = 64
+MAX_WIDTH = 1024
+"""Hidden units."""
+MAX_RANKS = 256
+"""Rows of each kind of rank."""
+MAX_TABLES = 256
+MAX_COLUMNS = 1024
+"""Of one collection."""
+MAX_SOURCES = 4096
+MAX_RANK = 1 << 16
+"""Of a source."""
+UNIT_LIMIT = 1 << 38
+OUTPUT_LIMIT = SUM_LIMIT - (1 << 17)
+DTYPES: dict[str, np.dtype[Any]] = {"offsets": np.dtype(np.int32), "tables": np.dtype(np.uint16)}
+"""Of the arrays that are not int16."""
+STEP = 32
+"""Hidden units come in so many."""
+
+
+def check_model(
+    axes: Sequence[Axis], collections: Sequence[CollectionNet], odds: npt.NDArray[np.uint16]
+) -> None:
+    """Raise Corrupt unless axes and networks fit each other and no sum can overflow."""
+    _shape("odds", odds, np.dtype(np.uint16), (ODDS,))
+    if not odds.all():
+        raise Corrupt("the odds of a model contain 0")
+    names = [axis.column for axis in axes]
+    if len(set(names)) < len(names):
+        raise Corrupt("two axes of a model have the same column")
+    for axis in axes:
+        _check_lattice(axes, axis)
+    coded = [net.counts for net in collections]
+    if len(set(coded)) < len(coded):
+        raise Corrupt("two networks of a model have the same counts")
+    used = [column.axis for net in collections for column in net.columns]
+    if len(set(used)) < len(used):
+        raise Corrupt("two networks of a model code the same column")
+    for position, net in enumerate(collections):
+        try:
+            _check_net(axes, net, later=coded[position:])
+        except Corrupt as error:
+            error.add_note(f"in the network of the collection with counts {net.counts!r}")
+            raise
+
+
+def _check_lattice(axes: Sequence[Axis], axis: Axis) -> None:
+    """Raise Corrupt if a lattice is dithered, or its chain of uncertainties is not one."""
+    seen = [axis.column]
+    lattice = axis.lattice
+    while isinstance(lattice, Scaled):
+        if lattice.parent >= len(axes) or axes[lattice.parent].counts != axis.counts:
+            raise Corrupt(f"the uncertainties of {axis.column!r} are no axis of its collection")
+        if axes[lattice.parent].column in seen:
+            raise Corrupt(f"the uncertainties of {axis.column!r} depend on themselves")
+        seen.append(axes[lattice.parent].column)
+        lattice = axes[lattice.parent].lattice
+    if getattr(axis.lattice, "shifts", None) is not None:
+        raise Corrupt(f"the lattice of {axis.column!r} is dithered")
+
+
+def _check_net(axes: Sequence[Axis], net: CollectionNet, later: Sequence[str]) -> None:
+    """Raise Corrupt unless a network is valid; ``later`` are counts of it and those after it."""
+    width = net.bias.size
+    if width % STEP or not STEP <= width <= MAX_WIDTH:
+        raise Corrupt(f"a network has {width} units, not a multiple of {STEP} up to {MAX_WIDTH}")
+    if not 0 <= net.rectified <= width:
+        raise Corrupt(f"{net.rectified} of {width} units are rectified")
+    if not 1 <= len(net.columns) <= MAX_COLUMNS:
+        raise Corrupt(f"a network has {len(net.columns)} columns, not 1 to {MAX_COLUMNS}")
+    if not 1 <= len(net.rank_rows) <= MAX_RANKS:
+        raise Corrupt(f"a network has rows for {len(net.rank_rows)} ranks, not 1 to {MAX_RANKS}")
+    if net.key and net.key in later:
+        raise Corrupt(f"the parents with counts {net.key!r} are decoded too late")
+    for column in net.columns:
+        if not 0 <= column.axis < len(axes) or axes[column.axis].counts != net.counts:
+            raise Corrupt(f"a network has a column of axis {column.axis}, not one of its own")
+    own = [len(axes[column.axis].features) for column in net.columns]
+    shapes = collection_shapes(
+        width,
+        len(net.rank_rows),
+        _check_sources(axes, net.event_sources, later),
+        _check_sources(axes, net.parent_sources, later, net.key),
+        sum(own),
+        has_key=bool(net.key),
+    )
+    for name, shape in shapes.items():
+        _shape(name, getattr(net, name), np.dtype(np.int16), shape)
+    for position, column in enumerate(net.columns):
+        try:
+            _check_column(axes, net, column, is_first=position == 0)
+        except Corrupt as error:
+            error.add_note(f"in column {axes[column.axis].column!r}")
+            raise
+    _check_sums(net)
+
+
+def _check_sources(
+    axes: Sequence[Axis],
+    sources: Sequence[Source],
+    later: Sequence[str],
+    key: str | None = None,
+) -> int:
+    """Raise Corrupt unless sources are decoded before; return how many features they make."""
+    if len(sources) > MAX_SOURCES:
+        raise Corrupt(f"a network has {len(sources)} sources, more than {MAX_SOURCES}")
+    for source in sources:
+        if not 0 <= source.axis < len(axes):
+            raise Corrupt(f"a source has axis {source.axis} of {len(axes)}")
+        axis = axes[source.axis]
+        if axis.counts in later:
+            raise Corrupt(f"the source {axis.column!r} is decoded too late")
+        if key is not None and (not key or axis.counts != key):
+            raise Corrupt(f"the source {axis.column!r} is not a column of the parents {key!r}")
+        top = MAX_RANK if axis.counts and key is None else 1
+        if not 0 <= source.rank < top:
+            raise Corrupt(f"the source {axis.column!r} has rank {source.rank}, not 0 to {top - 1}")
+    return sum(source_width(axes[source.axis]) for source in sources)
+
+
+def _check_column(
+    axes: Sequence[Axis], net: CollectionNet, column: ColumnNet, *, is_first: bool
+) -> None:
+    axis, width = axes[column.axis], net.bias.size
+    if is_first and net.key and (axis.dtype.kind not in "iu" or axis.period):
+        raise Corrupt(f"a key has dtype {axis.dtype} and period {axis.period}")
+    if column.base in (Base.PEER, Base.PARENT) and (is_first or not net.key):
+        raise Corrupt(f"there is no {column.base.name} yet to place a table from")
+    if column.base is Base.PARENT:
+        known = 0 <= column.base_axis < len(axes)
+        if not known or axes[column.base_axis].counts != net.key:
+            raise Corrupt(f"axis {column.base_axis} is not a column of the parents {net.key!r}")
+    elif column.base_axis:
+        raise Corrupt(f"axis {column.base_axis} is given as a base and not used")
+    if not 0 <= column.unit < UNIT_LIMIT:
+        raise Corrupt(f"the unit of location is {column.unit}, not 0 to {UNIT_LIMIT - 1}")
+    if abs(column.level) > LEVELS:
+        raise Corrupt(f"the level of scale is {column.level}, not -{LEVELS} to {LEVELS}")
+    tables = column.tables
+    for name, shape in column_shapes(axis, width, len(tables)).items():
+        _shape(name, getattr(column, name), DTYPES.get(name, np.dtype(np.int16)), shape)
+    if bool(len(tables)) != axis.numeric or len(tables) > MAX_TABLES:
+        raise Corrupt(f"there are {len(tables)} tables; numeric: {axis.numeric}")
+    if (tables[:, 0] != 0).any() or (tables[:, -2:] != TOP).any():
+        raise Corrupt(f"a table does not begin with 0 and end with {TOP} twice")
+    if (tables[:, 1:] < tables[:, :-1]).any():
+        raise Corrupt("a table falls")
+
+
+def _check_sums(net: CollectionNet) -> None:
+    """Raise Corrupt if a state or an output could overflow."""
+    state = 64 * _most(net.bias[None]) + _reach(net.event)
+    state += 64 * _most(net.rank_rows) + 64 * _most(net.left_rows)
+    previous = _reach(net.previous) + 64 * sum(_most(c.prev_rows) for c in net.columns)
+    state += np.maximum(previous, 64 * _most(net.first_row[None]))
+    if net.key:
+        state += np.maximum(_reach(net.parent), 64 * _most(net.orphan_row[None]))
+        state += np.maximum(_reach(net.peer), 64 * _most(net.lonely_row[None]))
+        state += 64 * _most(net.key_rank_rows)
+    for column in net.columns:
+        state += _reach(column.own) + 64 * _most(column.own_rows)
+    state += 64 * _most(np.stack([column.bias for column in net.columns]))
+    if state.max() >= SUM_LIMIT:
+        raise Corrupt(f"the state of a unit can reach {state.max()}; the limit is {SUM_LIMIT}")
+    for column in net.columns:
+        heads = np.abs(column.heads.astype(np.int64)).sum(1)
+        output = np.abs(column.offsets.astype(np.int64)) + ACTIVATION_LIMIT * heads
+        if output.size and output.max() >= OUTPUT_LIMIT:
+            raise Corrupt(f"an output can reach {output.max()}; the limit is {OUTPUT_LIMIT}")
+
+
+def _most(rows: Array) -> npt.NDArray[np.int64]:
+    """Return the largest magnitude in each column of rows, one of which is added."""
+    return np.asarray(np.abs(rows.astype(np.int64)).max(0))
+
+
+def _reach(weights: Array) -> npt.NDArray[np.int64]:
+    """Return how far each unit can be moved by weighted features."""
+    return np.asarray(FEATURE_LIMIT * np.abs(weights.astype(np.int64)).sum(1))
+
+
+def _shape(name: str, array: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        found = f"{array.dtype} of shape {array.shape}"
+        raise Corrupt(f"{name} of a model is {found}, expected {dtype} of shape {shape}")
+    if not array.flags.c_contiguous:
+        raise Corrupt(f"{name} of a model is not contiguous")
+
+
+def check_task(
+    axes: Sequence[Axis],
+    net: CollectionNet,
+    task: Task,
+    lanes: int,
+    known: npt.NDArray[np.bool_],
+) -> None:
+    """Raise Corrupt unless a task fits its network; ``known`` columns have classes and numbers."""
+    if not 1 <= lanes <= LANES:
+        raise Corrupt(f"a block has {lanes} lanes, not 1 to {LANES}")
+    columns = len(net.columns)
+    objects, parents = _total(task.counts), _total(task.parent_counts)
+    atoms = len(axes[net.columns[0].axis].atoms)
+    shapes: dict[str, tuple[type[Any], tuple[int, ...]]] = {
+        "counts": (np.int64, (task.events,)),
+        "parent_counts": (np.int64, (task.events,)),
+        "event_features": (np.int16, (task.events, net.event.shape[1])),
+        "parent_features": (np.int16, (parents, net.parent.shape[1])),
+        "parent_bases": (np.int64, (columns, parents)),
+        "given": (np.bool_, (columns,)),
+        "classes": (np.uint8, (columns, objects)),
+        "numbers": (np.int64, (columns, objects)),
+        "keys": (np.int64, (atoms,)),
+    }
+    assert set(shapes) == {item.name for item in fields(Task)}
+    for name, (kind, shape) in shapes.items():
+        _shape(name, getattr(task, name), np.dtype(kind), shape)
+    for features in (task.event_features, task.parent_features):
+        if (
+            features.size
+            and not -FEATURE_LIMIT <= features.min() <= features.max() <= FEATURE_LIMIT
+        ):
+            raise Corrupt("a feature is out of range")
+    _check_numbers("parents' bases", task.parent_bases[task.parent_bases != NO_BASE])
+    for j in np.flatnonzero(known):
+        axis = axes[net.columns[j].axis]
+        _check_numbers(f"numbers of {axis.column!r}", task.numbers[j])
+        if (task.classes[j] > axis.verbatim).any():
+            raise Corrupt(f"column {axis.column!r} has a class above {axis.verbatim}")
+
+
+def _total(counts: npt.NDArray[np.int64]) -> int:
+    if counts.size and not 0 <= counts.min() <= counts.max() < 1 << 31:
+        raise Corrupt(f"events have {counts.min()} to {counts.max()} objects")
+    return int(counts.sum())
+
+
+def _check_numbers(what: str, numbers: npt.NDArray[np.int64]) -> None:
+    if numbers.size and not -MAX_NUMBER < numbers.min() <= numbers.max() < MAX_NUMBER:
+        raise Corrupt(f"{what} are out of range: {numbers.min()} to {numbers.max()}")

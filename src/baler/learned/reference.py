@@ -1,0 +1,333 @@
+"""The slow, clear kernel that defines the truth: one object after the other, in NumPy.
+
+Encoder and decoder walk the very same code. They differ in the coder alone: one is told each symbol
+and writes it down, the other is told something meaningless and reads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from baler.core.bytes import unzigzag, zigzag
+from baler.errors import Corrupt
+from baler.learned import rans
+from baler.learned.axis import MAX_NUMBER, Axis, Features, Ints
+from baler.learned.checks import check_task
+from baler.learned.model import Model
+from baler.learned.network import BINS, SLOTS, Base, CollectionNet, ColumnNet
+from baler.learned.placement import Placement, activations, frequency, place
+from baler.learned.task import NO_BASE, Encoded, Task
+
+_ALL_BINS = np.arange(BINS + 1)
+_ESCAPE = BINS
+_LENGTH_BITS = 6
+_LONGEST = 56
+_VERBATIM = 63
+
+
+def encode(model: Model, net: CollectionNet, task: Task, lanes: int) -> Encoded:
+    """Return the streams of the columns that are not given, and what each column costs."""
+    check_task(model.axes, net, task, lanes, np.ones_like(task.given))
+    told = replace(task, classes=task.classes.copy(), numbers=task.numbers.copy())
+    walk = _Walk(model, net, told)
+    bits = np.zeros(len(net.columns))
+    streams = []
+    for first, last in lane_events(task.events, lanes):
+        writer = _Writer(bits)
+        walk.events(writer, first, last)
+        streams.append(writer.stream())
+    if not np.array_equal(told.classes, task.classes):
+        raise ValueError("a task has classes that its axes do not have")
+    if not np.array_equal(told.numbers, task.numbers):
+        raise ValueError("a task has numbers of values off the lattice that are not the centre")
+    return Encoded(streams, bits)
+
+
+def decode(model: Model, net: CollectionNet, task: Task, streams: Sequence[bytes]) -> None:
+    """Fill in classes and numbers of the columns that are not given."""
+    check_task(model.axes, net, task, len(streams), task.given)
+    task.classes[~task.given] = 0
+    task.numbers[~task.given] = 0
+    walk = _Walk(model, net, task)
+    for stream, (first, last) in zip(streams, lane_events(task.events, len(streams)), strict=True):
+        reader = _Reader(stream)
+        walk.events(reader, first, last)
+        reader.end()
+
+
+def lane_events(events: int, lanes: int) -> list[tuple[int, int]]:
+    """Return the first event of each lane, and the first after it."""
+    return [(events * k // lanes, events * (k + 1) // lanes) for k in range(lanes)]
+
+
+class _Coder(Protocol):
+    """What a walk asks about symbols; it says what an encoder knows, and is told what holds."""
+
+    def column(self, position: int) -> None:
+        """Say which column the next symbols belong to."""
+
+    def symbol(self, cumulative: Ints, index: int) -> int:
+        """Code one of several symbols; the k-th begins at the k-th of ``cumulative`` slots."""
+
+    def raw(self, width: int, bits: int) -> int:
+        """Code some bits as they are."""
+
+
+class _Writer:
+    """Writes down what it is told, and what that costs."""
+
+    def __init__(self, bits: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+        self._bits = bits
+        self._column = 0
+        self._symbols: list[tuple[int, int, bool]] = []
+
+    def column(self, position: int) -> None:
+        self._column = position
+
+    def symbol(self, cumulative: Ints, index: int) -> int:
+        start, stop = cumulative[index : index + 2].tolist()
+        self._symbols.append((start, stop - start, False))
+        self._bits[self._column] += math.log2(SLOTS / (stop - start))
+        return index
+
+    def raw(self, width: int, bits: int) -> int:
+        low = bits & ((1 << width) - 1)
+        self._symbols += [
+            (low >> at & ((1 << size) - 1), size, True) for at, size in _pieces(width)
+        ]
+        self._bits[self._column] += width
+        return low
+
+    def stream(self) -> bytes:
+        encoder = rans.Encoder()
+        for what, size, is_raw in reversed(self._symbols):
+            (encoder.push_raw if is_raw else encoder.push)(what, size)
+        return encoder.stream()
+
+
+class _Reader:
+    """Reads a stream, whatever it is told."""
+
+    def __init__(self, stream: bytes) -> None:
+        self._decoder = rans.Decoder(stream)
+
+    def column(self, position: int) -> None:
+        pass
+
+    def symbol(self, cumulative: Ints, index: int) -> int:
+        found = int(np.searchsorted(cumulative, self._decoder.slot(), side="right")) - 1
+        start, stop = cumulative[found : found + 2].tolist()
+        self._decoder.pop(start, stop - start)
+        return found
+
+    def raw(self, width: int, bits: int) -> int:
+        return sum(self._decoder.pop_raw(size) << at for at, size in _pieces(width))
+
+    def end(self) -> None:
+        self._decoder.end()
+
+
+def _pieces(width: int) -> list[tuple[int, int]]:
+    """Return offset and size of the pieces that raw bits are coded in."""
+    return [(at, min(rans.PIECE, width - at)) for at in range(0, width, rans.PIECE)]
+
+
+@dataclass(slots=True)
+class _Event:
+    """What is known of an event while its objects are coded."""
+
+    state: Ints  # (H,)
+    count: int
+    first_parent: int
+    parents: int
+    children: dict[int, list[_Object]] = field(default_factory=dict)  # by parent
+
+
+@dataclass(slots=True)
+class _Object:
+    """What is known of an object while its columns are coded, and after."""
+
+    at: int  # position in the arrays of the task
+    state: Ints  # (H,)
+    previous: _Object | None
+    parent: int | None = None  # position in the arrays of the task
+    peer: _Object | None = None
+    features: list[Features] = field(default_factory=list)  # of each column so far
+
+    def all_features(self) -> Features:
+        """Return those of all columns, one after the other."""
+        return np.concatenate(self.features)
+
+
+class _Walk:
+    """The objects of a collection in the order of coding, and what places their symbols."""
+
+    def __init__(self, model: Model, net: CollectionNet, task: Task) -> None:
+        self._net, self._task = net, task
+        self._axes = [model.axes[column.axis] for column in net.columns]
+        self._odds = model.odds
+        self._first_parent = np.cumsum(task.parent_counts) - task.parent_counts
+        self._first_object = np.cumsum(task.counts) - task.counts
+
+    def events(self, coder: _Coder, first: int, last: int) -> None:
+        """Code some events."""
+        for e in range(first, last):
+            event = _Event(
+                64 * _wide(self._net.bias) + _wide(self._net.event) @ self._task.event_features[e],
+                int(self._task.counts[e]),
+                int(self._first_parent[e]),
+                int(self._task.parent_counts[e]),
+            )
+            previous = None
+            for rank in range(event.count):
+                previous = self._object(coder, event, rank, previous, int(self._first_object[e]))
+
+    def _object(
+        self, coder: _Coder, event: _Event, rank: int, previous: _Object | None, first: int
+    ) -> _Object:
+        this = _Object(first + rank, self._first_state(event, rank, previous), previous)
+        for j, (axis, column) in enumerate(zip(self._axes, self._net.columns, strict=True)):
+            base = self._base(this, j)
+            if not self._task.given[j]:
+                coder.column(j)
+                self._code(coder, this, j, base)
+            self._settle(this, j, axis, column, base)
+            if j == 0 and self._net.key:
+                self._follow_key(this, event)
+        return this
+
+    def _first_state(self, event: _Event, rank: int, previous: _Object | None) -> Ints:
+        """Return the state before the first column."""
+        net = self._net
+        last = len(net.rank_rows) - 1
+        state = (
+            event.state
+            + 64 * _wide(net.rank_rows[min(rank, last)])
+            + 64 * _wide(net.left_rows[min(event.count - 1 - rank, last)])
+        )
+        if previous is None:
+            return state + 64 * _wide(net.first_row)
+        state += _wide(net.previous) @ previous.all_features()
+        for j, column in enumerate(net.columns):
+            state += 64 * _wide(column.prev_rows[self._task.classes[j, previous.at]])
+        return state
+
+    def _settle(self, this: _Object, j: int, axis: Axis, column: ColumnNet, base: int) -> None:
+        """Add to the state what is known with a column."""
+        one = slice(this.at, this.at + 1)
+        classes, numbers = self._task.classes[j, one], self._task.numbers[j, one]
+        this.features.append(axis.features_of(classes, numbers, np.array([base]))[0])
+        this.state += _wide(column.own) @ this.features[j]
+        this.state += 64 * _wide(column.own_rows[classes[0]])
+
+    def _follow_key(self, this: _Object, event: _Event) -> None:
+        """Add to the state what is known with the key."""
+        net, task = self._net, self._task
+        on = self._axes[0].on_lattice
+        kind, number = int(task.classes[0, this.at]), int(task.numbers[0, this.at])
+        index = int(task.keys[kind]) if kind < on else number if kind == on else -1
+        siblings: list[_Object] = []
+        if 0 <= index < event.parents:
+            this.parent = event.first_parent + index
+            siblings = event.children.setdefault(index, [])
+            this.state += _wide(net.parent) @ task.parent_features[this.parent]
+        else:
+            this.state += 64 * _wide(net.orphan_row)
+        this.state += 64 * _wide(net.key_rank_rows[min(len(siblings), len(net.rank_rows) - 1)])
+        if siblings:
+            this.peer = siblings[-1]
+            this.state += _wide(net.peer) @ this.peer.all_features()
+        else:
+            this.state += 64 * _wide(net.lonely_row)
+        siblings.append(this)
+
+    def _base(self, this: _Object, j: int) -> int:
+        """Return the number that a column is placed from."""
+        task, base = self._task, self._net.columns[j].base
+        if base is Base.PREVIOUS and this.previous is not None:
+            return int(task.numbers[j, this.previous.at])
+        if base is Base.PEER and this.peer is not None:
+            return int(task.numbers[j, this.peer.at])
+        if base is Base.PARENT and this.parent is not None:
+            number = int(task.parent_bases[j, this.parent])
+            return self._axes[j].center if number == NO_BASE else number
+        return self._axes[j].center
+
+    def _code(self, coder: _Coder, this: _Object, j: int, base: int) -> None:
+        """Code class and number of a column, and put what holds where what was known has been."""
+        axis, column = self._axes[j], self._net.columns[j]
+        classes, numbers = self._task.classes[j], self._task.numbers[j]
+        active = activations(this.state, column.bias, self._net.rectified)
+        outputs = column.offsets + _wide(column.heads) @ active
+        known, number = int(classes[this.at]), int(numbers[this.at])
+        numbers[this.at] = axis.center
+        for atom in range(axis.on_lattice):
+            if self._decide(coder, int(outputs[atom]), known == atom):
+                classes[this.at] = atom
+                return
+        negative = axis.signed and self._decide(
+            coder, int(outputs[axis.on_lattice]), known == axis.on_lattice + 1
+        )
+        wanted = None if known == axis.verbatim else number
+        placement = place(axis, column, outputs, base) if axis.numeric else None
+        found = _number(coder, axis, placement, wanted)
+        if found is None:
+            classes[this.at] = axis.verbatim
+        elif abs(found) < MAX_NUMBER:
+            classes[this.at] = axis.on_lattice + negative
+            numbers[this.at] = found
+        else:
+            raise Corrupt(f"column {axis.column!r} has the number {found}, which is out of range")
+
+    def _decide(self, coder: _Coder, output: int, is_so: bool) -> bool:
+        yes = int(frequency(self._odds, output))
+        return coder.symbol(np.array([0, yes, SLOTS]), 0 if is_so else 1) == 0
+
+
+def _number(
+    coder: _Coder, axis: Axis, placement: Placement | None, wanted: int | None
+) -> int | None:
+    """Code a number; None stands for a verbatim value."""
+    if placement is None:
+        return _escape(coder, 0, wanted)
+    center, first, low_bits = (
+        int(placement.center),
+        int(placement.first),
+        int(placement.low_bits),
+    )
+    index, turned = _ESCAPE, 0
+    if wanted is not None and _wrap(axis, wanted) == wanted:
+        turned = center + _wrap(axis, wanted - center)
+        index = (turned >> low_bits) - first
+    if not 0 <= index < BINS:
+        index = _ESCAPE
+    index = coder.symbol(np.append(placement.cumulative(_ALL_BINS), SLOTS), index)
+    if index == _ESCAPE:
+        return _escape(coder, center, wanted)
+    return _wrap(axis, (first + index << low_bits) + coder.raw(low_bits, turned))
+
+
+def _escape(coder: _Coder, center: int, wanted: int | None) -> int | None:
+    """Code how far a number is from where it was expected."""
+    code = 0 if wanted is None else zigzag(wanted - center)
+    length = coder.raw(_LENGTH_BITS, _VERBATIM if wanted is None else code.bit_length())
+    if length == _VERBATIM:
+        return None
+    if length > _LONGEST:
+        raise Corrupt(f"an escape has {length} bits; allowed are {_LONGEST}")
+    return unzigzag(coder.raw(length, code)) + center
+
+
+def _wrap(axis: Axis, number: int) -> int:
+    """Return a number within half a turn of 0; as it is if there is no period."""
+    period = axis.period
+    return number - period * ((number + (period >> 1)) // period) if period else number
+
+
+def _wide(weights: Features) -> Ints:
+    return weights.astype(np.int64)
