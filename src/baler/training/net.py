@@ -1,0 +1,258 @@
+"""The float twin of a collection's network: docs/learned.md in PyTorch, with the size as the loss.
+
+Features, weights and outputs are those of the integer network in real units, so that freezing it
+rounds numbers and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baler.learned.axis import Axis
+from baler.training.design import CollectionDesign
+
+LINEAR = 16
+"""Hidden units that are not rectified: they carry values on as they are."""
+ROWS = 16
+"""Ranks that are told apart."""
+COMPONENTS = 3
+"""Logistic distributions that a shape is mixed of, besides an exponential one to either side."""
+TOP_ACTIVATION = 8191 / 256
+LN2 = math.log(2)
+
+
+class Shapes(nn.Module):
+    """For each numeric column a few distributions, mixed of logistic and one-sided exponential."""
+
+    def __init__(self, columns: int, shapes: int) -> None:
+        """Spread the shapes from skew to one side to skew to the other."""
+        super().__init__()
+        skew = torch.linspace(-1, 1, shapes)[None, :, None] if shapes > 1 else torch.zeros(1, 1, 1)
+        side = torch.linspace(-1, 1, COMPONENTS)
+        full = (columns, shapes, COMPONENTS)
+        self.place = nn.Parameter((skew * side + 0.1 * torch.randn(full)).expand(full).clone())
+        self.scale = nn.Parameter(-0.3 + 0.5 * side + 0.2 * torch.randn(full))
+        self.weight = nn.Parameter(torch.zeros(full))
+        self.tail = nn.Parameter(torch.zeros(columns, shapes, 2))
+        self.tail_weight = nn.Parameter(torch.full((columns, shapes, 2), -2.0))
+
+    def parameters_of(self, k: Tensor) -> tuple[Tensor, ...]:
+        """Return place, scale, log weights and tail scale of shapes k (batch, columns)."""
+        j = torch.arange(k.shape[1], device=k.device)[None].expand_as(k)
+        weights = torch.cat([self.weight[j, k], self.tail_weight[j, k]], -1)
+        scale = self.scale[j, k].clamp(-1.7, 2.0)
+        tail = self.tail[j, k].clamp(-1.7, 2.0)
+        return self.place[j, k], scale, functional.log_softmax(weights, -1), tail
+
+    def log_mass(self, k: Tensor, z: Tensor, half: Tensor) -> Tensor:
+        """Return log probabilities of ``z - half`` to ``z + half`` under shapes k."""
+        place, scale, weights, tail = self.parameters_of(k)
+        narrow = torch.exp(-scale)
+        at, width = (z[..., None] - place) * narrow, half[..., None] * narrow
+        logistic = (
+            -functional.softplus(-(at + width))
+            - functional.softplus(at - width)
+            + torch.log(-torch.expm1(-2 * width) + 1e-12)
+        )
+        sides = torch.stack([z, -z], -1) * torch.exp(-tail)
+        reach = half[..., None] * torch.exp(-tail)
+        low, high = (sides - reach).clamp(min=0), (sides + reach).clamp(min=0)
+        inside = high - low
+        one_sided = torch.where(
+            inside > 0,
+            -low + torch.log(-torch.expm1(-inside.clamp(min=1e-7)) + 1e-12),
+            torch.full_like(inside, -30.0),
+        )
+        return torch.logsumexp(weights + torch.cat([logistic, one_sided], -1), -1)
+
+    def cumulative(self, z: Tensor) -> Tensor:
+        """Return the distribution function of every shape at z: (columns, shapes, z)."""
+        columns, shapes, _ = self.place.shape
+        k = torch.arange(shapes, device=z.device)[None].expand(columns, -1).T
+        place, scale, weights, tail = (p.transpose(0, 1) for p in self.parameters_of(k))
+        logistic = torch.sigmoid((z - place[..., None]) * torch.exp(-scale)[..., None])
+        above = -torch.expm1(-z.clamp(min=0) * torch.exp(-tail[..., :1])) * (z > 0)
+        below = torch.exp(z.clamp(max=0) * torch.exp(-tail[..., 1:]))
+        parts = torch.cat([logistic, above[..., None, :], below[..., None, :]], -2)
+        return (parts * torch.exp(weights)[..., None]).sum(-2)
+
+
+class Net(nn.Module):
+    """What the size of objects is predicted with: call it to get bits, (batch, columns)."""
+
+    floor: Tensor
+    unit: Tensor
+    slot_column: Tensor
+    slot_class: Tensor
+    on: Tensor
+
+    def __init__(
+        self,
+        axes: Sequence[Axis],
+        plan: CollectionDesign,
+        widths: tuple[int, int],
+        hidden: int,
+        shapes: int,
+    ) -> None:
+        """Make a network; ``widths`` are the numbers of features of events and of parents."""
+        super().__init__()
+        self.axes = [axes[column.axis] for column in plan.columns]
+        self.hidden, self.shapes_count = hidden, shapes
+        self.patience = 40.0  # bits that no number costs more than, lest gradients vanish
+        self.sizes = [len(axis.features) for axis in self.axes]
+        self.classes = [axis.classes for axis in self.axes]
+        self.features = sum(self.sizes)
+        self.has_key = bool(plan.key)
+        numeric = [j for j, axis in enumerate(self.axes) if axis.numeric]
+        self.numeric = numeric
+
+        def weights(*shape: int, scale: float = 0.1) -> nn.Parameter:
+            return nn.Parameter(scale * torch.randn(*shape))
+
+        slots = sum(self.classes)
+        self.own = weights(self.features, hidden)
+        self.own_rows = weights(slots, hidden)
+        self.previous = weights(self.features, hidden, scale=0.05)
+        self.prev_rows = weights(slots, hidden, scale=0.05)
+        self.event = weights(widths[0], hidden, scale=0.03)
+        self.parent = weights(widths[1], hidden, scale=0.05)
+        self.peer = weights(self.features if self.has_key else 0, hidden, scale=0.05)
+        self.bias = weights(hidden)
+        self.first = weights(hidden)
+        self.orphan = weights(hidden)
+        self.lonely = weights(hidden)
+        self.rank = weights(ROWS, hidden)
+        self.left = weights(ROWS, hidden)
+        self.key_rank = weights(ROWS, hidden)
+        self.column_bias = weights(len(self.axes), hidden)
+        self.heads = nn.ParameterList(
+            weights(self.outputs(j), hidden, scale=0.03) for j in range(len(self.axes))
+        )
+        self.offsets = nn.ParameterList(self._offset(j) for j in range(len(self.axes)))
+        self.shapes = Shapes(len(numeric), shapes)
+        floor = torch.zeros(hidden)
+        floor[hidden - LINEAR :] = -TOP_ACTIVATION
+        self.register_buffer("floor", floor)
+        unit = [plan.columns[j].unit for j in numeric]
+        self.register_buffer("unit", torch.tensor(unit))
+        column = [j for j, n in enumerate(self.classes) for _ in range(n)]
+        value = [c for n in self.classes for c in range(n)]
+        self.register_buffer("slot_column", torch.tensor(column))
+        self.register_buffer("slot_class", torch.tensor(value))
+        on = [self.axes[j].on_lattice for j in numeric]
+        self.register_buffer("on", torch.tensor(on))
+
+    def outputs(self, j: int) -> int:
+        """Return the number of outputs of a column."""
+        axis = self.axes[j]
+        return len(axis.atoms) + axis.signed + 3 * axis.numeric
+
+    def _offset(self, j: int) -> nn.Parameter:
+        offset = torch.zeros(self.outputs(j))
+        if self.axes[j].numeric:
+            offset[-1] = (self.shapes_count - 1) / 2
+        return nn.Parameter(offset)
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return the bits of each column of each object, (batch, columns)."""
+        self.excess = torch.zeros((), device=self.bias.device)
+        own = batch["features"]
+        marks = self._marks(batch["classes"])
+        state = self._context(batch)
+        bits, heads = [], []
+        feature = slot = 0
+        for j, axis in enumerate(self.axes):
+            a = self._activation(state + self.column_bias[j])
+            out = functional.linear(a, self.heads[j], self.offsets[j])
+            bits.append(self._decisions(out, batch["classes"][:, j], axis))
+            if axis.numeric:
+                heads.append(out[:, -3:])
+            after = feature + self.sizes[j], slot + self.classes[j]
+            state = (
+                state
+                + own[:, feature : after[0]] @ self.own[feature : after[0]]
+                + marks[:, slot : after[1]] @ self.own_rows[slot : after[1]]
+            )
+            feature, slot = after
+            if j == 0 and self.has_key:
+                state = state + self._family(batch)
+        total = torch.stack(bits, 1)
+        if heads:
+            numbers = self._numbers(torch.stack(heads, 1), batch["residuals"])
+            kind = batch["classes"][:, self.numeric]
+            coded = (kind == self.on) | (kind == self.on + 1)
+            total = total.index_add(
+                1, torch.tensor(self.numeric, device=total.device), numbers * coded
+            )
+        return total / LN2
+
+    def _activation(self, state: Tensor) -> Tensor:
+        """Return clamped units; beyond the ends gradients pass, so that none is stuck there."""
+        rectified = torch.where(self.floor < 0, state, functional.relu(state))
+        clamped = rectified.clamp(-TOP_ACTIVATION, TOP_ACTIVATION)
+        self.excess = self.excess + functional.relu(state.abs() - TOP_ACTIVATION / 2).mean()
+        return rectified + (clamped - rectified).detach()
+
+    def _marks(self, classes: Tensor) -> Tensor:
+        return (classes[:, self.slot_column] == self.slot_class).to(self.own.dtype)
+
+    def _context(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return states before the first column."""
+        earlier = batch["previous"] @ self.previous
+        earlier = earlier + self._marks(batch["previous_classes"]) @ self.prev_rows
+        first = batch["rank"] == 0
+        return (
+            self.bias
+            + torch.where(first[:, None], self.first, earlier)
+            + batch["event"] @ self.event
+            + self.rank[batch["rank"].clamp(max=ROWS - 1)]
+            + self.left[batch["left"].clamp(max=ROWS - 1)]
+        )
+
+    def _family(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return what is added to states when the key is known."""
+        child, sibling = batch["has_parent"][:, None], batch["has_peer"][:, None]
+        return (
+            torch.where(child, batch["parent"] @ self.parent, self.orphan)
+            + torch.where(sibling, batch["peer"] @ self.peer, self.lonely)
+            + self.key_rank[batch["key_rank"].clamp(max=ROWS - 1)]
+        )
+
+    def _decisions(self, out: Tensor, classes: Tensor, axis: Axis) -> Tensor:
+        atoms = len(axis.atoms)
+        bits = torch.zeros_like(classes, dtype=out.dtype)
+        if atoms:
+            logits, k = out[:, :atoms], torch.arange(atoms, device=out.device)
+            passed, hit = k < classes[:, None], k == classes[:, None]
+            cost = functional.softplus(logits) * passed + functional.softplus(-logits) * hit
+            bits = cost.sum(1)
+        if axis.signed:
+            sign = out[:, atoms]
+            bits = bits + functional.softplus(sign) * (classes == atoms)
+            bits = bits + functional.softplus(-sign) * (classes == atoms + 1)
+        return bits
+
+    def _numbers(self, out: Tensor, residuals: Tensor) -> Tensor:
+        """Return nats of numbers placed by location, scale and shape: (batch, numeric columns)."""
+        octaves = torch.log2(self.unit / 2) + out[..., 1]
+        scale = torch.exp2(octaves.clamp(-4, 38))
+        apart = residuals - out[..., 0].clamp(-64, 64) * self.unit
+        z, half = apart / scale, 0.5 / scale
+        least = torch.as_tensor(-self.patience * LN2, device=z.device)
+
+        def cost(k: Tensor) -> Tensor:
+            return -torch.logaddexp(self.shapes.log_mass(k, z, half) - 0.0044, least)
+
+        if self.shapes_count == 1:
+            return cost(torch.zeros_like(z, dtype=torch.long))
+        index = out[..., 2]
+        index = index + (index.clamp(0, self.shapes_count - 1) - index).detach()
+        low = index.detach().floor().clamp(0, self.shapes_count - 2)
+        share = index - low
+        low = low.long()
+        return (1 - share) * cost(low) + share * cost(low + 1)
