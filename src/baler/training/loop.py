@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from baler.training.batches import Batches
+from baler.training.interrupts import between_steps
 from baler.training.net import Net
 
 BATCH = 1024
@@ -32,9 +33,11 @@ class Progress:
 
     step: int = 0
     spent: float = 0.0  # seconds
+    next_look: float = 0.0  # part of the training after which it is evaluated again
     best_bits: float = math.inf
     best: dict[str, Tensor] = field(default_factory=dict)
     net: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
 
 
@@ -52,52 +55,64 @@ def train_net(
 ) -> Progress:
     """Train for so many steps, or seconds if they are None; the net ends in its best state.
 
-    ``keep`` is called every half minute with what is needed to resume.
+    ``keep`` is called every half minute, and before KeyboardInterrupt leaves, with what is needed
+    to resume.
     """
     now = start or Progress()
     optimizer = torch.optim.Adam(_groups(net), lr=PEAK_RATE)
     if now.net:
         net.load_state_dict(now.net)
+    if now.optimizer:
         optimizer.load_state_dict(now.optimizer)
     average = {name: value.detach().clone() for name, value in net.named_parameters()}
+    for name, value in now.average.items():
+        average[name].copy_(value)
     before, kept = now.spent, time.monotonic()
     begin = time.monotonic()
 
     def done() -> float:
         return now.step / steps if steps else now.spent / max(seconds, 1e-9)
 
-    next_look = 0.0
-    while (part := done()) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = group["share"] * PEAK_RATE * _schedule(part, now.step)
-        where = _batch(seed, now.step, data.size).to(net.bias.device)
-        bits = net(data.pick(where)).sum(1).mean()
-        optimizer.zero_grad(set_to_none=True)
-        (bits + net.excess).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
-        optimizer.step()
-        now.step += 1
-        now.spent = before + time.monotonic() - begin
-        decay = min(0.998, 1 - 10 / (now.step + 20))
-        with torch.no_grad():
-            for name, value in net.named_parameters():
-                average[name].lerp_(value, 1 - decay)
-        if done() >= next_look or done() >= 1:
-            next_look = done() + 0.05
-            own = copy.deepcopy(net.state_dict())
-            net.load_state_dict(average, strict=False)
-            held_bits = float(bits_of(net, held, EVALUATED).sum())
-            if held_bits < now.best_bits:
-                now.best_bits, now.best = held_bits, copy.deepcopy(average)
-            net.load_state_dict(own)
-            report(min(1.0, done()), held_bits)
-        if time.monotonic() - kept > 30:
-            kept = time.monotonic()
-            now.net, now.optimizer = net.state_dict(), optimizer.state_dict()
-            keep(now)
+    def save() -> None:
+        now.net, now.optimizer, now.average = net.state_dict(), optimizer.state_dict(), average
+        keep(now)
+
+    try:
+        with between_steps() as check:
+            while (part := done()) < 1:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["share"] * PEAK_RATE * _schedule(part, now.step)
+                where = _batch(seed, now.step, data.size).to(net.bias.device)
+                bits = net(data.pick(where)).sum(1).mean()
+                optimizer.zero_grad(set_to_none=True)
+                (bits + net.excess).backward()
+                torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
+                optimizer.step()
+                now.step += 1
+                now.spent = before + time.monotonic() - begin
+                decay = min(0.998, 1 - 10 / (now.step + 20))
+                with torch.no_grad():
+                    for name, value in net.named_parameters():
+                        average[name].lerp_(value, 1 - decay)
+                if done() >= now.next_look or done() >= 1:
+                    now.next_look = done() + 0.05
+                    own = copy.deepcopy(net.state_dict())
+                    net.load_state_dict(average, strict=False)
+                    held_bits = float(bits_of(net, held, EVALUATED).sum())
+                    if held_bits < now.best_bits:
+                        now.best_bits, now.best = held_bits, copy.deepcopy(average)
+                    net.load_state_dict(own)
+                    report(min(1.0, done()), held_bits)
+                if time.monotonic() - kept > 30:
+                    kept = time.monotonic()
+                    save()
+                check()
+    except KeyboardInterrupt:
+        save()
+        raise
     if now.best:
         net.load_state_dict(now.best, strict=False)
-    now.net, now.optimizer = net.state_dict(), {}
+    now.net, now.optimizer, now.average = net.state_dict(), {}, {}
     return now
 
 
