@@ -63,7 +63,7 @@ _FEATURES = (
 )
 
 
-def _axis(
+def make_axis(
     column: str,
     counts: str,
     dtype: str,
@@ -96,22 +96,26 @@ def axes() -> tuple[Axis, ...]:
     """Return the axes of a random model: every kind of them."""
     relative = Logarithmic(1000, 1, 1 << 59, -150_000)
     return (
-        _axis("met", "", "<f4", relative, atoms=[0.0], center=100_000, bound="rel 0.001"),
-        _axis("run", "", "<i8", Integers(), center=1 - MAX_NUMBER, features=()),
-        _axis("trigger", "", "|b1", Integers(), atoms=[False, True], numeric=False, features=()),
-        _axis("Jet_pt", "nJet", "<f8", Bits(3), atoms=[np.inf, np.nan], features=_FEATURES),
-        _axis("Jet_phi", "nJet", "<f4", Uniform(0.01), period=629, features=_FEATURES[1:4]),
-        _axis("Jet_id", "nJet", "|u1", Integers(), atoms=range(9), numeric=False, features=()),
-        _axis("Cand_jetIdx", "nCand", "<i2", Integers(), atoms=[-1, 0, 77], features=_FEATURES[:2]),
-        _axis("Cand_pt", "nCand", "<f4", relative, center=90_000, features=_FEATURES),
-        _axis(
+        make_axis("met", "", "<f4", relative, atoms=[0.0], center=100_000, bound="rel 0.001"),
+        make_axis("run", "", "<i8", Integers(), center=1 - MAX_NUMBER, features=()),
+        make_axis(
+            "trigger", "", "|b1", Integers(), atoms=[False, True], numeric=False, features=()
+        ),
+        make_axis("Jet_pt", "nJet", "<f8", Bits(3), atoms=[np.inf, np.nan], features=_FEATURES),
+        make_axis("Jet_phi", "nJet", "<f4", Uniform(0.01), period=629, features=_FEATURES[1:4]),
+        make_axis("Jet_id", "nJet", "|u1", Integers(), atoms=range(9), numeric=False, features=()),
+        make_axis(
+            "Cand_jetIdx", "nCand", "<i2", Integers(), atoms=[-1, 0, 77], features=_FEATURES[:2]
+        ),
+        make_axis("Cand_pt", "nCand", "<f4", relative, center=90_000, features=_FEATURES),
+        make_axis(
             "Cand_dz", "nCand", "<f4", relative, atoms=[0.0], signed=True, features=_FEATURES[2:]
         ),
-        _axis("Cand_phi", "nCand", "<f2", Uniform(0.5), period=2, features=_FEATURES[3:]),
-        _axis("Cand_err", "nCand", "<f4", Decimal(3), atoms=[-1.0], center=-7),
-        _axis("Cand_dxy", "nCand", "<f4", Scaled(0.25, np.empty(0), 10), features=()),
-        _axis("Cand_charge", "nCand", "<i4", Integers(), numeric=False, features=_FEATURES[:1]),
-        _axis("Cand_big", "nCand", "<u8", Integers(), period=1 << 53, features=_FEATURES[3:5]),
+        make_axis("Cand_phi", "nCand", "<f2", Uniform(0.5), period=2, features=_FEATURES[3:]),
+        make_axis("Cand_err", "nCand", "<f4", Decimal(3), atoms=[-1.0], center=-7),
+        make_axis("Cand_dxy", "nCand", "<f4", Scaled(0.25, np.empty(0), 10), features=()),
+        make_axis("Cand_charge", "nCand", "<i4", Integers(), numeric=False, features=_FEATURES[:1]),
+        make_axis("Cand_big", "nCand", "<u8", Integers(), period=1 << 53, features=_FEATURES[3:5]),
     )
 
 
@@ -316,4 +320,53 @@ def same(found: Task, task: Task) -> bool:
     """Tell whether two tasks have the same classes and numbers."""
     return np.array_equal(found.classes, task.classes) and np.array_equal(
         found.numbers, task.numbers
+    )
+
+
+def single(
+    axis: Axis, *, location: int = 0, level: int = 0, unit: int = 1 << 18, **net: Any
+) -> Model:
+    """Return a model of one column of events that places its only table at a fixed place.
+
+    It lies ``location`` / 64 numbers from the centre (if ``unit`` is left as it is). All odds are
+    even.
+    """
+    width = 32
+    shapes = column_shapes(axis, width, int(axis.numeric))
+    arrays: dict[str, Any] = {name: np.zeros(shape, np.int16) for name, shape in shapes.items()}
+    arrays["offsets"] = np.zeros(shapes["offsets"], np.int32)
+    if axis.numeric:
+        arrays["offsets"][-3] = location
+    arrays["tables"] = np.zeros(shapes["tables"], np.uint16)
+    arrays["tables"][:] = np.clip(np.arange(NODES) * 128 - 144, 0, TOP)
+    arrays["tables"][:, -2:] = TOP
+    column = ColumnNet(axis=0, base=Base.CENTER, base_axis=0, unit=unit, level=level, **arrays)
+    shapes = collection_shapes(width, 1, 0, 0, len(axis.features), has_key=False)
+    zeros = {name: np.zeros(shape, np.int16) for name, shape in shapes.items()}
+    fields: dict[str, Any] = {
+        "counts": axis.counts,
+        "key": "",
+        "rectified": 0,
+        "columns": (column,),
+        "event_sources": (),
+        "parent_sources": (),
+        **zeros,
+        **net,
+    }
+    odds = np.full(ODDS, 1 << 15, np.uint16)
+    return Model((axis,), (CollectionNet(**fields),), odds)
+
+
+def single_task(classes: Sequence[int], numbers: Sequence[int], atoms: int = 0) -> Task:
+    """Return a task for the network of a `single` model: one event with these values."""
+    return Task(
+        counts=np.array([len(numbers)]),
+        parent_counts=np.zeros(1, np.int64),
+        event_features=np.zeros((1, 0), np.int16),
+        parent_features=np.zeros((0, 0), np.int16),
+        parent_bases=np.zeros((1, 0), np.int64),
+        given=np.zeros(1, np.bool_),
+        classes=np.array([classes], np.uint8),
+        numbers=np.array([numbers], np.int64),
+        keys=np.full(atoms, -1, np.int64),
     )

@@ -61,7 +61,7 @@ class Feature:
             wave = (half * (512 - half)) >> 7
             return np.asarray(np.where(scaled & 512, -wave, wave).astype(np.int16))
         clamped = np.clip(scaled, -512, 511).astype(np.int16)
-        return np.abs(clamped) if self.kind is Kind.MAGNITUDE else clamped
+        return np.asarray(np.abs(clamped)) if self.kind is Kind.MAGNITUDE else clamped
 
 
 @dataclass(frozen=True, slots=True)

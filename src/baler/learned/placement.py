@@ -27,7 +27,7 @@ from baler.learned.network import (
 Ints = Any  # int64, or an array of it
 LOCATION_LIMIT = 1 << 24
 _OCTAVE = 8
-_INVERSE = np.array(
+INVERSE = np.array(
     [(isqrt(isqrt(isqrt(1 << 136 - t))) + 1) >> 1 for t in range(7 * _OCTAVE)], np.int64
 )
 """round(2 ** (16 - t / 8)), from the floor of its double: an eighth root."""
@@ -75,7 +75,7 @@ class Placement:
         inside = np.clip(index, 1, BINS - 1)
         edge = (self.first + inside) * 64 - (32 >> self.low_bits)
         apart = edge - (self.mu >> self.low_bits)
-        inverse = _INVERSE[self.level - _OCTAVE * self.low_bits]
+        inverse = INVERSE[self.level - _OCTAVE * self.low_bits]
         z = np.clip(apart * inverse >> 8, -(1 << 14), 1 << 14) + (1 << 14)
         left = self.tables[self.shape, z >> 6].astype(np.int64)
         right = self.tables[self.shape, (z >> 6) + 1].astype(np.int64)

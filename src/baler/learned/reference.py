@@ -34,7 +34,7 @@ def encode(model: Model, net: CollectionNet, task: Task, lanes: int) -> Encoded:
     """Return the streams of the columns that are not given, and what each column costs."""
     check_task(model.axes, net, task, lanes, np.ones_like(task.given))
     told = replace(task, classes=task.classes.copy(), numbers=task.numbers.copy())
-    walk = _Walk(model, net, told)
+    walk = Walk(model, net, told)
     bits = np.zeros(len(net.columns))
     streams = []
     for first, last in lane_events(task.events, lanes):
@@ -53,7 +53,7 @@ def decode(model: Model, net: CollectionNet, task: Task, streams: Sequence[bytes
     check_task(model.axes, net, task, len(streams), task.given)
     task.classes[~task.given] = 0
     task.numbers[~task.given] = 0
-    walk = _Walk(model, net, task)
+    walk = Walk(model, net, task)
     for stream, (first, last) in zip(streams, lane_events(task.events, len(streams)), strict=True):
         reader = _Reader(stream)
         walk.events(reader, first, last)
@@ -145,18 +145,18 @@ class _Event:
     count: int
     first_parent: int
     parents: int
-    children: dict[int, list[_Object]] = field(default_factory=dict)  # by parent
+    children: dict[int, list[Known]] = field(default_factory=dict)  # by parent
 
 
 @dataclass(slots=True)
-class _Object:
+class Known:
     """What is known of an object while its columns are coded, and after."""
 
     at: int  # position in the arrays of the task
     state: Ints  # (H,)
-    previous: _Object | None
+    previous: Known | None
     parent: int | None = None  # position in the arrays of the task
-    peer: _Object | None = None
+    peer: Known | None = None
     features: list[Features] = field(default_factory=list)  # of each column so far
 
     def all_features(self) -> Features:
@@ -164,7 +164,7 @@ class _Object:
         return np.concatenate(self.features)
 
 
-class _Walk:
+class Walk:
     """The objects of a collection in the order of coding, and what places their symbols."""
 
     def __init__(self, model: Model, net: CollectionNet, task: Task) -> None:
@@ -188,9 +188,9 @@ class _Walk:
                 previous = self._object(coder, event, rank, previous, int(self._first_object[e]))
 
     def _object(
-        self, coder: _Coder, event: _Event, rank: int, previous: _Object | None, first: int
-    ) -> _Object:
-        this = _Object(first + rank, self._first_state(event, rank, previous), previous)
+        self, coder: _Coder, event: _Event, rank: int, previous: Known | None, first: int
+    ) -> Known:
+        this = Known(first + rank, self._first_state(event, rank, previous), previous)
         for j, (axis, column) in enumerate(zip(self._axes, self._net.columns, strict=True)):
             base = self._base(this, j)
             if not self._task.given[j]:
@@ -201,7 +201,7 @@ class _Walk:
                 self._follow_key(this, event)
         return this
 
-    def _first_state(self, event: _Event, rank: int, previous: _Object | None) -> Ints:
+    def _first_state(self, event: _Event, rank: int, previous: Known | None) -> Ints:
         """Return the state before the first column."""
         net = self._net
         last = len(net.rank_rows) - 1
@@ -217,7 +217,7 @@ class _Walk:
             state += 64 * _wide(column.prev_rows[self._task.classes[j, previous.at]])
         return state
 
-    def _settle(self, this: _Object, j: int, axis: Axis, column: ColumnNet, base: int) -> None:
+    def _settle(self, this: Known, j: int, axis: Axis, column: ColumnNet, base: int) -> None:
         """Add to the state what is known with a column."""
         one = slice(this.at, this.at + 1)
         classes, numbers = self._task.classes[j, one], self._task.numbers[j, one]
@@ -225,13 +225,13 @@ class _Walk:
         this.state += _wide(column.own) @ this.features[j]
         this.state += 64 * _wide(column.own_rows[classes[0]])
 
-    def _follow_key(self, this: _Object, event: _Event) -> None:
+    def _follow_key(self, this: Known, event: _Event) -> None:
         """Add to the state what is known with the key."""
         net, task = self._net, self._task
         on = self._axes[0].on_lattice
         kind, number = int(task.classes[0, this.at]), int(task.numbers[0, this.at])
         index = int(task.keys[kind]) if kind < on else number if kind == on else -1
-        siblings: list[_Object] = []
+        siblings: list[Known] = []
         if 0 <= index < event.parents:
             this.parent = event.first_parent + index
             siblings = event.children.setdefault(index, [])
@@ -246,7 +246,7 @@ class _Walk:
             this.state += 64 * _wide(net.lonely_row)
         siblings.append(this)
 
-    def _base(self, this: _Object, j: int) -> int:
+    def _base(self, this: Known, j: int) -> int:
         """Return the number that a column is placed from."""
         task, base = self._task, self._net.columns[j].base
         if base is Base.PREVIOUS and this.previous is not None:
@@ -258,12 +258,11 @@ class _Walk:
             return self._axes[j].center if number == NO_BASE else number
         return self._axes[j].center
 
-    def _code(self, coder: _Coder, this: _Object, j: int, base: int) -> None:
+    def _code(self, coder: _Coder, this: Known, j: int, base: int) -> None:
         """Code class and number of a column, and put what holds where what was known has been."""
         axis, column = self._axes[j], self._net.columns[j]
         classes, numbers = self._task.classes[j], self._task.numbers[j]
-        active = activations(this.state, column.bias, self._net.rectified)
-        outputs = column.offsets + _wide(column.heads) @ active
+        outputs = self.outputs(this, j)
         known, number = int(classes[this.at]), int(numbers[this.at])
         numbers[this.at] = axis.center
         for atom in range(axis.on_lattice):
@@ -283,6 +282,12 @@ class _Walk:
             numbers[this.at] = found
         else:
             raise Corrupt(f"column {axis.column!r} has the number {found}, which is out of range")
+
+    def outputs(self, this: Known, j: int) -> Ints:
+        """Return what the network says about a column, given all that came before."""
+        column = self._net.columns[j]
+        active = activations(this.state, column.bias, self._net.rectified)
+        return column.offsets + _wide(column.heads) @ active
 
     def _decide(self, coder: _Coder, output: int, is_so: bool) -> bool:
         yes = int(frequency(self._odds, output))
