@@ -13,6 +13,7 @@
     ├── UsageError(ValueError)       the caller is at fault
     │   ├── BadBound                 a bound that does not parse
     │   ├── UnknownColumn(KeyError)  no such column; near names are listed
+    │   ├── MissingModel             the file needs a model that was not given
     │   └── TargetExists             will not overwrite without being told to
     └── BoundBroken                  ``verify`` found a value outside its bound
 
@@ -72,6 +73,10 @@ class BadBound(UsageError):
 
 class UnknownColumn(UsageError, KeyError):
     """A column name or pattern that matches nothing."""
+
+
+class MissingModel(UsageError):
+    """The file refers to a model kept elsewhere, and that one was not given."""
 
 
 class TargetExists(UsageError, FileExistsError):

@@ -2,5 +2,22 @@
 
 from baler.codecs.base import Context
 from baler.codecs.column import decode, describe, encode
+from baler.codecs.learned import (
+    LearnedPart,
+    accounted,
+    decode_learned,
+    encode_learned,
+    is_learned,
+)
 
-__all__ = ["Context", "decode", "describe", "encode"]
+__all__ = [
+    "Context",
+    "LearnedPart",
+    "accounted",
+    "decode",
+    "decode_learned",
+    "describe",
+    "encode",
+    "encode_learned",
+    "is_learned",
+]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from baler.container.layout import MAX_SOLID_BYTES
+from baler.codecs import accounted, is_learned
+from baler.container.layout import MAX_LANES, MAX_SOLID_BYTES
 from baler.core.bytes import ByteReader, varint
 from baler.entropy.lz import lzma_compress, lzma_decompress
 from baler.errors import Corrupt
@@ -19,7 +20,16 @@ class Block:
     saved: int  # 0: stored as it is; otherwise LZMA
 
 
-def pack_block(payloads: Sequence[bytes], solid: bool) -> Block:
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a block."""
+
+    payloads: Sequence[bytes | memoryview]  # of the columns of the group
+    totals: Sequence[int] = ()  # of a learned group: sums of its columns that are counts of others
+    streams: Sequence[bytes | memoryview] = ()  # of a learned group
+
+
+def pack_block(payloads: Sequence[bytes | memoryview], solid: bool) -> Block:
     """Return the block of these payloads; a solid one is compressed if that makes it smaller."""
     directory = b"".join(varint(len(payload)) for payload in payloads[:-1])
     plain = directory + b"".join(payloads)
@@ -39,6 +49,35 @@ def unpack_block(stored: memoryview, saved: int, columns: int) -> list[memoryvie
     sizes = [reader.varint() for _ in range(columns - 1)]
     payloads = [reader.take(size) for size in sizes]
     return [*payloads, reader.rest()]
+
+
+def pack_learned(contents: Contents) -> Block:
+    """Return the block of a learned group."""
+    sizes = [*map(len, contents.payloads), *contents.totals]
+    lanes = [len(contents.streams), *map(len, contents.streams[:-1])]
+    parts = (*map(varint, sizes), *contents.payloads, *map(varint, lanes), *contents.streams)
+    return Block(b"".join(parts), 0)
+
+
+def unpack_learned(stored: memoryview, columns: int, counted: int) -> Contents:
+    """Invert `pack_learned`, for a group of which so many columns are counts of others."""
+    reader = ByteReader(stored)
+    sizes = [reader.varint() for _ in range(columns)]
+    totals = [reader.varint() for _ in range(counted)]
+    payloads = [reader.take(size) for size in sizes]
+    lanes = reader.varint()
+    if (lanes > 0) != any(map(is_learned, payloads)) or lanes > MAX_LANES:
+        raise Corrupt(f"a block of a learned group has {lanes} streams")
+    lengths = [reader.varint() for _ in range(lanes - 1)]
+    streams = [reader.take(length) for length in lengths]
+    streams += [reader.rest()] if lanes else []
+    reader.end()
+    return Contents(payloads, totals, streams)
+
+
+def weights(payloads: Sequence[bytes | memoryview]) -> list[int]:
+    """Return how many bytes of a block each payload answers for, its part of streams included."""
+    return [len(p) + (accounted(p)[0] if is_learned(p) else 0) for p in payloads]
 
 
 def apportion(total: int, sizes: Sequence[int]) -> list[int]:

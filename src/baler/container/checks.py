@@ -5,7 +5,7 @@ from __future__ import annotations
 from baler.container.layout import MAX_DEPTH, MAX_ITEMS
 from baler.core.bounds import Bound, Range, Sigma, parse
 from baler.core.chunk import MAX_COLUMN_BYTES
-from baler.core.recipe import Recipe, decoding_order
+from baler.core.recipe import Group, Recipe, decoding_order
 from baler.core.schema import Column, Fixed, Leaf, List, Node, Option, Record, Schema
 from baler.errors import BadBound, Corrupt
 
@@ -84,7 +84,24 @@ def check_recipe(schema: Schema, recipe: Recipe) -> None:
         raise Corrupt("the groups do not hold every column exactly once")
     if not all(group.columns for group in recipe.groups):
         raise Corrupt("a group has no columns")
+    for group in recipe.groups:
+        if group.learned:
+            _check_learned(schema, group)
     decoding_order(schema, recipe)
+
+
+def _check_learned(schema: Schema, group: Group) -> None:
+    columns = [schema.columns[at] for at in group.columns]
+    names = f"the group of {columns[0].name!r}"
+    if group.solid:
+        raise Corrupt(f"{names} is both learned and solid")
+    if {(column.counts, column.width) for column in columns} != {(columns[0].counts, 1)}:
+        raise Corrupt(f"{names} is learned, but its columns do not have one value per object each")
+    parents = set(group.parents)
+    if len(parents) < len(group.parents) or parents & set(group.columns):
+        raise Corrupt(f"{names} has the same parent twice, or one of its own columns as a parent")
+    if parents and not 0 <= min(parents) <= max(parents) < len(schema.columns):
+        raise Corrupt(f"{names} has a parent outside 0 to {len(schema.columns) - 1}")
 
 
 def _check_bound(schema: Schema, recipe: Recipe, position: int) -> None:

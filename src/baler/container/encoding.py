@@ -37,13 +37,13 @@ def encode_checked(
             decoded = codecs.decode(payload, values.dtype, values.size, context)
         except FormatError:
             continue
-        worst = _worst(attempt.bound, values, decoded, sigma)
+        worst = worst_of(attempt.bound, values, decoded, sigma)
         if worst <= 1:
             return Encoded(payload, decoded, worst, attempt is not plan)
     raise BalerError("a column does not survive its own exact coding; this is a bug of Baler")
 
 
-def _worst(bound: Bound, values: Array, decoded: Array, sigma: Array | None) -> float:
+def worst_of(bound: Bound, values: Array, decoded: Array, sigma: Array | None) -> float:
     """Return the largest error / bound; infinite where the promise is broken."""
     if decoded.dtype != values.dtype or decoded.shape != values.shape:
         return float("inf")

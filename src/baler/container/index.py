@@ -21,19 +21,24 @@ from baler.container.arrays import (
 from baler.container.checks import check_recipe, check_schema
 from baler.container.layout import (
     HEADER_SIZE,
+    LEARNED,
     MAX_ENTRIES,
     MAX_INDEX_BYTES,
     MAX_ITEMS,
     MAX_SOLID_BYTES,
+    PLAIN,
 )
 from baler.container.sections import (
+    StoredModel,
     pack_bounds,
     pack_columns,
     pack_groups,
+    pack_model,
     pack_parents,
     unpack_bounds,
     unpack_columns,
     unpack_groups,
+    unpack_model,
     unpack_parents,
 )
 from baler.container.trees import pack_fields, unpack_fields
@@ -60,17 +65,30 @@ class Index:
     saved: Ints  # (chunks, groups) bytes that a block grows by when decompressed; 0: not compressed
     checksums: Checksums  # (chunks, groups) CRC-32 of blocks as stored
     metadata: Mapping[str, Any] = field(default_factory=dict)  # plain JSON, not needed to decode
+    model: StoredModel | None = None  # that the networks of learned groups belong to
 
     def __post_init__(self) -> None:
         """Check schema and recipe."""
         check_schema(self.schema)
         check_recipe(self.schema, self.recipe)
+        if (self.model is not None) != any(group.learned for group in self.recipe.groups):
+            raise Corrupt("a file has a model if, and only if, one of its groups is learned")
+
+    @property
+    def version(self) -> int:
+        """Version of the format that the file needs."""
+        return PLAIN if self.model is None else LEARNED
 
     @cached_property
     def offsets(self) -> Ints:
         """Where blocks begin in the file; (chunks, groups)."""
         ends = HEADER_SIZE + np.cumsum(self.sizes.reshape(-1), dtype=np.int64)
         return ends.reshape(self.sizes.shape) - self.sizes
+
+    @property
+    def model_offset(self) -> int:
+        """Where the model begins, if it is in the file: behind the blocks."""
+        return HEADER_SIZE + int(self.sizes.sum())
 
 
 def pack_index(index: Index) -> bytes:
@@ -84,12 +102,19 @@ def pack_index(index: Index) -> bytes:
     )
 
 
-def unpack_index(data: bytes | memoryview, blocks_size: int) -> Index:
+def unpack_index(data: bytes | memoryview, room: int, version: int = PLAIN) -> Index:
     """Invert `pack_index`, for a file with this number of bytes between header and index."""
     reader = ByteReader(data)
     core = ByteReader(_unpack_part(reader))
     schema = _unpack_schema(core)
     recipe = _unpack_recipe(core, schema)
+    model = None
+    if version == LEARNED:
+        model, groups_of_model = unpack_model(core, recipe.groups)
+        recipe = Recipe(recipe.columns, groups_of_model)
+    blocks_size = room - (0 if model is None else model.size)
+    if blocks_size < 0:
+        raise Corrupt(f"the model is said to have more than the {room} bytes there are")
     chunks, groups = core.varint(), len(recipe.groups)
     if chunks > MAX_ITEMS or 4 * chunks * groups > len(reader):
         raise Corrupt(f"the index has too few checksums for {chunks} chunks of {groups} blocks")
@@ -109,7 +134,7 @@ def unpack_index(data: bytes | memoryview, blocks_size: int) -> Index:
     named = zip(schema.fields, titles, strict=True)
     fields = tuple(replace(item, title=title) for item, title in named)
     schema = Schema(schema.columns, fields, source)
-    return Index(schema, recipe, entries, sizes, saved, checksums, metadata)
+    return Index(schema, recipe, entries, sizes, saved, checksums, metadata, model)
 
 
 def _pack_part(plain: bytes) -> bytes:
@@ -138,6 +163,7 @@ def _pack_core(index: Index) -> bytes:
             pack_bounds(recipe.columns),
             pack_parents(recipe.columns),
             pack_groups(recipe.groups),
+            b"" if index.model is None else pack_model(index.model, recipe.groups),
             varint(len(index.entries)),
             pack_steps(index.entries),
             pack_steps(index.sizes),

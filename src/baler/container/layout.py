@@ -11,7 +11,11 @@ from baler.errors import Corrupt, NotABalerFile, TooNew, Truncated
 MAGIC = b"\x89BLR\r\n\x1a\n"
 """The first and the last eight bytes of every file."""
 
-VERSION = 1
+PLAIN, LEARNED = 1, 2
+"""Versions of the format: of files without a model, and of those with one."""
+
+VERSION = LEARNED
+"""The last version that this package knows."""
 
 _HEADER = struct.Struct("<8sHH")  # magic, version, reserved
 _TAIL = struct.Struct("<QI")  # offset and size of the index; then CRC-32 and magic
@@ -41,6 +45,15 @@ MAX_INDEX_BYTES = 1 << 28
 MAX_SOLID_BYTES = 1 << 26
 """Limit on the size of a compressed block after decompression; larger ones are stored plain."""
 
+MAX_MODEL_BYTES = 1 << 26
+"""Limit on the size of a model."""
+
+MAX_LANES = 64
+"""Limit on the number of streams in a block of a learned group."""
+
+MAX_JOINT_VALUES = 1 << 28
+"""Limit on the values of all columns together that a network codes in one chunk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tail:
@@ -51,13 +64,13 @@ class Tail:
     checksum: int
 
 
-def pack_header() -> bytes:
-    """Return the first bytes of a file of the current version."""
-    return _HEADER.pack(MAGIC, VERSION, 0)
+def pack_header(version: int = PLAIN) -> bytes:
+    """Return the first bytes of a file of a version."""
+    return _HEADER.pack(MAGIC, version, 0)
 
 
-def check_header(data: bytes | memoryview) -> None:
-    """Raise a FormatError unless data begin like a file that this reader knows."""
+def check_header(data: bytes | memoryview) -> int:
+    """Return the version; raises a FormatError unless data begin like a file we know."""
     start = bytes(data[:HEADER_SIZE])
     if not start:
         raise Truncated("the file is empty")
@@ -72,6 +85,7 @@ def check_header(data: bytes | memoryview) -> None:
         raise Corrupt(f"the file has format version {version}, expected 1 to {VERSION}")
     if reserved:
         raise Corrupt(f"the reserved bytes of the header are {reserved}, expected 0")
+    return int(version)
 
 
 def _unlike(start: bytes) -> str:

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from baler.core.recipe import Recipe, decoding_order, dependencies
 from baler.core.schema import Schema
 
+Unit = tuple[int, ...]
+"""A column, or all columns of a learned group, which are coded together."""
+
 
 class Levels:
-    """The columns of a file in levels: each column needs only columns of earlier levels."""
+    """The units of a file in levels: each needs only columns of earlier levels."""
 
     def __init__(self, schema: Schema, recipe: Recipe) -> None:
-        """Sort the columns; raises Corrupt for a cycle."""
+        """Sort the units; raises Corrupt for a cycle."""
         self.needs: Sequence[tuple[int, ...]] = dependencies(schema, recipe)
-        self._order = decoding_order(schema, recipe)
-        self._level = [0] * len(self._order)
-        for at in self._order:
-            self._level[at] = 1 + max((self._level[above] for above in self.needs[at]), default=-1)
+        order = decoding_order(schema, recipe)
+        self._unit: dict[int, Unit] = {at: (at,) for at in order}
+        for group in recipe.groups:
+            if group.learned:
+                together = tuple(sorted(group.columns, key=order.index))
+                self._unit.update(dict.fromkeys(together, together))
+        self._units = list(dict.fromkeys(self._unit[at] for at in order))
+        self._level: dict[Unit, int] = {}
+        for unit in self._units:
+            above = {self._unit[need] for at in unit for need in self.needs[at]} - {unit}
+            self._level[unit] = 1 + max((self._level[other] for other in above), default=-1)
 
-    def of(self, positions: Iterable[int]) -> list[list[int]]:
-        """Return these columns and all that they need, level by level, in the order of decoding."""
-        stack = list(positions)
+    def of(self, positions: Iterable[int], known: Container[Unit] = ()) -> list[list[Unit]]:
+        """Return these columns and all that they need, level by level, in the order of decoding.
+
+        What only ``known`` units need is left out.
+        """
+        stack = [self._unit[at] for at in positions]
         wanted = set(stack)
         while stack:
-            new = [above for above in self.needs[stack.pop()] if above not in wanted]
-            wanted.update(new)
-            stack += new
-        depth = 1 + max((self._level[at] for at in wanted), default=-1)
-        levels: list[list[int]] = [[] for _ in range(depth)]
-        for at in self._order:
-            if at in wanted:
-                levels[self._level[at]].append(at)
+            unit = stack.pop()
+            if unit not in known:
+                new = {self._unit[need] for at in unit for need in self.needs[at]} - wanted
+                wanted |= new
+                stack += new
+        depth = 1 + max((self._level[unit] for unit in wanted), default=-1)
+        levels: list[list[Unit]] = [[] for _ in range(depth)]
+        for unit in self._units:
+            if unit in wanted:
+                levels[self._level[unit]].append(unit)
         return levels

@@ -1,8 +1,9 @@
-"""The sections of the index that describe columns: schema, bounds, parents and groups."""
+"""The sections of the index that describe columns: schema, bounds, parents, groups, model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
@@ -17,12 +18,26 @@ from baler.container.arrays import (
     unpack_strings,
     unpack_words,
 )
-from baler.container.layout import MAX_ITEMS, MAX_SHARED
+from baler.container.layout import MAX_ITEMS, MAX_MODEL_BYTES, MAX_SHARED
 from baler.core.bounds import Bound, Exact, parse
 from baler.core.bytes import ByteReader, varint
 from baler.core.recipe import ColumnRecipe, Group
 from baler.core.schema import DTYPES, Column, Schema
 from baler.errors import BadBound, Corrupt
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """Which model the learned groups of a file need, and where that is."""
+
+    sha256: bytes
+    size: int = 0  # of the model in this file; 0 if it is kept elsewhere
+    name: str = ""  # where it came from: a hint for people
+
+    def __post_init__(self) -> None:
+        """Check the size."""
+        if self.size > MAX_MODEL_BYTES:
+            raise Corrupt(f"the model has {self.size} bytes, more than {MAX_MODEL_BYTES}")
 
 
 def pack_columns(schema: Schema) -> bytes:
@@ -144,3 +159,42 @@ def unpack_groups(reader: ByteReader, size: int) -> tuple[Group, ...]:
         groups.append(Group(tuple(positions[first : first + (code >> 1)]), bool(code & 1)))
         first += code >> 1
     return tuple(groups)
+
+
+def pack_model(model: StoredModel, groups: Sequence[Group]) -> bytes:
+    """Return which model it is, which network codes each group, and what else that looks at."""
+    networks = [0 if group.network is None else group.network + 1 for group in groups]
+    learned = [group for group in groups if group.learned]
+    steps = [group.columns[0] - at for group in learned for at in group.parents]
+    return b"".join(
+        (
+            model.sha256,
+            varint(model.size),
+            pack_strings([model.name]),
+            pack_words(networks),
+            pack_words([len(group.parents) for group in learned]),
+            pack_signed(steps),
+        )
+    )
+
+
+def unpack_model(
+    reader: ByteReader, groups: Sequence[Group]
+) -> tuple[StoredModel, tuple[Group, ...]]:
+    """Invert `pack_model`: return the model and the groups, some of them learned."""
+    sha256, size = bytes(reader.take(32)), reader.varint()
+    (name,) = unpack_strings(reader, 1)
+    networks = unpack_words(reader, len(groups)).tolist()
+    numbers = iter(unpack_words(reader, sum(network > 0 for network in networks)).tolist())
+    parents = [next(numbers) if network else 0 for network in networks]
+    if sum(parents) > MAX_ITEMS:
+        raise Corrupt(f"the groups have {sum(parents)} parents, more than {MAX_ITEMS}")
+    steps = iter(unpack_signed(reader, sum(parents)).tolist())
+    found = []
+    for group, network, above in zip(groups, networks, parents, strict=True):
+        if network and not group.columns:
+            raise Corrupt("a group has no columns")
+        places = tuple(group.columns[0] - next(steps) for _ in range(above))
+        learned = replace(group, network=network - 1, parents=places)
+        found.append(learned if network else group)
+    return StoredModel(sha256, size, name), tuple(found)

@@ -13,17 +13,36 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from baler.container.blocks import Block, apportion, pack_block
+from baler.container.blocks import (
+    Block,
+    Contents,
+    apportion,
+    pack_block,
+    pack_learned,
+    weights,
+)
+from baler.container.choosing import EncodedGroup, GroupEncoder
 from baler.container.context import context_of
 from baler.container.encoding import Encoded, encode_checked
 from baler.container.index import Index, pack_index
-from baler.container.layout import MAX_ENTRIES, MAX_ITEMS, checksum, pack_header, pack_tail
-from baler.container.levels import Levels
+from baler.container.joint import Joint
+from baler.container.layout import (
+    LEARNED,
+    MAX_ENTRIES,
+    MAX_ITEMS,
+    PLAIN,
+    checksum,
+    pack_header,
+    pack_tail,
+)
+from baler.container.levels import Levels, Unit
+from baler.container.sections import StoredModel
 from baler.container.target import Target
 from baler.core.chunk import Array, Chunk, check_chunk
-from baler.core.recipe import Recipe
+from baler.core.recipe import Group, Recipe
 from baler.core.schema import Schema
 from baler.errors import UsageError
+from baler.learned.model import Model
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -42,6 +61,20 @@ class ColumnStatistics:
     fallbacks: int = 0  # chunks in which the recipe failed its check, so that it was coded exactly
 
 
+@dataclass(frozen=True, slots=True)
+class UsedModel:
+    """The model that the recipe's learned groups refer to, and whether the file is to hold it."""
+
+    model: Model
+    embedded: bool = True
+    name: str = ""  # where it came from: a hint for people
+
+    def stored(self) -> StoredModel:
+        """Return what the index says of it."""
+        size = len(self.model.pack()) if self.embedded else 0
+        return StoredModel(bytes.fromhex(self.model.sha256), size, self.name)
+
+
 class Writer:
     """Writes chunk after chunk to a new file that appears when the context ends without exception.
 
@@ -56,6 +89,7 @@ class Writer:
         recipe: Recipe,
         *,
         metadata: Mapping[str, Any] | None = None,
+        model: UsedModel | None = None,
         threads: int = 1,
         overwrite: bool = False,
         progress: Progress | None = None,
@@ -67,6 +101,8 @@ class Writer:
         self.statistics = {column.name: ColumnStatistics() for column in schema.columns}
         self._schema = schema
         self._recipe = recipe
+        self._model = model
+        self._joints = _joints(schema, recipe, model)
         self._threads = threads
         self._progress = progress
         self._solid = {at: group.solid for group in recipe.groups for at in group.columns}
@@ -80,6 +116,7 @@ class Writer:
         self._expiry = _expiry(self._levels, levels.needs)
         self._target = Target(path, overwrite=overwrite)
         self._pool: ThreadPoolExecutor | None = None
+        self._joint_pool: ThreadPoolExecutor | None = None  # its work waits for that of the other
 
     @property
     def size(self) -> int:
@@ -90,12 +127,13 @@ class Writer:
         """Create the file under a temporary name."""
         self._target.__enter__()
         try:
-            self._target.write(pack_header())
+            self._target.write(self._header)
         except BaseException as failure:
             self._target.__exit__(type(failure), failure, failure.__traceback__)
             raise
         if self._threads > 1:
             self._pool = ThreadPoolExecutor(self._threads, "baler-writer")
+            self._joint_pool = ThreadPoolExecutor(self._threads, "baler-learned")
         return self
 
     def __exit__(
@@ -106,8 +144,9 @@ class Writer:
     ) -> None:
         """Write the index and move the file to its place, or remove it after an exception."""
         try:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
+            for pool in (self._joint_pool, self._pool):
+                if pool is not None:
+                    pool.shutdown(cancel_futures=True)
             if error is None:
                 self._finish()
         except BaseException as failure:
@@ -118,8 +157,14 @@ class Writer:
     def _finish(self) -> None:
         if self._gap is not None:  # the caller went on, but a part of a chunk is missing
             raise self._gap
+        if self._model is not None and self._model.embedded:
+            self._target.write(self._model.model.pack())
         index, offset = pack_index(self._index()), self._target.size
-        self._target.write(index + pack_tail(pack_header(), index, offset))
+        self._target.write(index + pack_tail(self._header, index, offset))
+
+    @property
+    def _header(self) -> bytes:
+        return pack_header(PLAIN if self._model is None else LEARNED)
 
     def _index(self) -> Index:
         shape = (len(self._entries), len(self._recipe.groups))
@@ -132,6 +177,7 @@ class Writer:
             table[..., 1],
             table[..., 2].astype(np.uint32),
             self.metadata,
+            None if self._model is None else self._model.stored(),
         )
 
     def write(self, chunk: Chunk) -> None:
@@ -141,12 +187,12 @@ class Writer:
             raise UsageError(
                 f"a file holds at most {MAX_ITEMS} chunks of at most {MAX_ENTRIES} entries"
             )
-        payloads = self._encode(chunk)
-        groups = [([payloads[at] for at in g.columns], g.solid) for g in self._recipe.groups]
+        contents = self._encode(chunk)
+        groups = list(zip(self._recipe.groups, contents, strict=True))
         try:
-            blocks = self._map(lambda group: pack_block(*group), groups)
-            for group, block in zip(self._recipe.groups, blocks, strict=True):
-                self._append(block, group.columns, [len(payloads[at]) for at in group.columns])
+            blocks = self._map(lambda group: _pack(*group), groups)
+            for (group, inside), block in zip(groups, blocks, strict=True):
+                self._append(block, group.columns, weights(inside.payloads))
         except BaseException as failure:
             self._gap = failure
             raise
@@ -158,27 +204,71 @@ class Writer:
         for at, share in zip(columns, apportion(len(block.stored), sizes), strict=True):
             self.statistics[self._schema.columns[at].name].stored_bytes += share
 
-    def _encode(self, chunk: Chunk) -> list[bytes]:
-        """Return the payloads of all columns; decoded ones are kept while others need them."""
+    def _encode(self, chunk: Chunk) -> list[Contents]:
+        """Return what all blocks hold; decoded columns are kept while others need them."""
         payloads = [b""] * len(self._schema.columns)
+        learned: dict[int, Contents] = {}  # by network
         decoded: dict[int, Array] = {}
-
-        def encode(at: int) -> Encoded:
-            return self._encode_column(chunk, at, decoded)
-
-        for level, positions in enumerate(self._levels):
-            for at, encoded in zip(positions, self._map(encode, positions), strict=True):
+        for level, units in enumerate(self._levels):
+            for at, encoded in self._encode_level(chunk, units, decoded, learned):
                 payloads[at] = encoded.payload
                 if at in self._expiry:
                     decoded[at] = encoded.decoded
                 self._count(at, encoded)
             for at in [at for at in decoded if self._expiry[at] <= level]:
                 del decoded[at]
-        return payloads
+        return [
+            Contents([payloads[at] for at in group.columns])
+            if group.network is None else learned[group.network]
+            for group in self._recipe.groups
+        ]  # fmt: skip
+
+    def _encode_level(
+        self,
+        chunk: Chunk,
+        units: Sequence[Unit],
+        decoded: Mapping[int, Array],
+        learned: dict[int, Contents],
+    ) -> Iterator[tuple[int, Encoded]]:
+        """Yield what becomes of each column; the contents of learned groups go into ``learned``."""
+        alone = [unit[0] for unit in units if unit[0] not in self._joints]
+        together = [unit for unit in units if unit[0] in self._joints]
+        before = dict(decoded)
+        first = self._map(lambda at: self._encode_column(chunk, at, before), alone)
+        second = (map if self._joint_pool is None else self._joint_pool.map)(
+            lambda unit: self._encode_group(chunk, unit, before), together
+        )
+        yield from zip(alone, first, strict=True)
+        for unit, found in zip(together, second, strict=True):
+            learned[self._joints[unit[0]].group.network or 0] = found.contents
+            yield from found.columns.items()
+
+    def _encode_group(self, chunk: Chunk, unit: Unit, decoded: Mapping[int, Array]) -> EncodedGroup:
+        joint, schema = self._joints[unit[0]], self._schema
+        try:
+            return GroupEncoder(
+                joint,
+                self._recipe,
+                unit,
+                chunk.entries,
+                {at: np.ascontiguousarray(chunk.columns[schema.columns[at].name]) for at in unit},
+                decoded,
+                self._seed,
+                self._map,
+            ).encode()
+        except Exception as error:
+            name = schema.columns[unit[0]].name
+            error.add_note(
+                f"while encoding column {name!r} and those coded with it, "
+                f"of chunk {len(self._entries)}"
+            )
+            raise
+
+    def _seed(self, at: int) -> int:
+        return zlib.crc32(struct.pack("<QQ", at, len(self._entries)))
 
     def _encode_column(self, chunk: Chunk, at: int, decoded: Mapping[int, Array]) -> Encoded:
         column, plan = self._schema.columns[at], self._recipe.columns[at]
-        number = len(self._entries)
         parent = plan.bound.parent
         try:
             return encode_checked(
@@ -187,10 +277,10 @@ class Writer:
                 context_of(self._schema, self._recipe, at, decoded),
                 None if parent is None else decoded[self._schema.position[parent]],
                 solid=self._solid[at],
-                seed=zlib.crc32(struct.pack("<QQ", at, number)),
+                seed=self._seed(at),
             )
         except Exception as error:
-            error.add_note(f"while encoding column {column.name!r} of chunk {number}")
+            error.add_note(f"while encoding column {column.name!r} of chunk {len(self._entries)}")
             raise
 
     def _count(self, at: int, encoded: Encoded) -> None:
@@ -206,9 +296,23 @@ class Writer:
         return (map if self._pool is None else self._pool.map)(function, items)
 
 
-def _expiry(levels: Sequence[Sequence[int]], needs: Sequence[Sequence[int]]) -> dict[int, int]:
+def _expiry(levels: Sequence[Sequence[Unit]], needs: Sequence[Sequence[int]]) -> dict[int, int]:
     """Return the last level in which each column is needed by another; the others are left out."""
     expiry: dict[int, int] = {}
-    for level, positions in enumerate(levels):
-        expiry.update((above, level) for at in positions for above in needs[at])
+    for level, units in enumerate(levels):
+        expiry.update((above, level) for unit in units for at in unit for above in needs[at])
     return expiry
+
+
+def _joints(schema: Schema, recipe: Recipe, model: UsedModel | None) -> dict[int, Joint]:
+    """Return for each column of a learned group that group with its network."""
+    if model is None:
+        return {}
+    joints = (Joint.of(model.model, schema, group) for group in recipe.groups if group.learned)
+    return {at: joint for joint in joints for at in joint.group.columns}
+
+
+def _pack(group: Group, contents: Contents) -> Block:
+    if group.learned:
+        return pack_learned(contents)
+    return pack_block(contents.payloads, group.solid)

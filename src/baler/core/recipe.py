@@ -46,11 +46,19 @@ class ColumnRecipe:
 class Group:
     """Columns whose payloads are stored side by side in one block per chunk.
 
-    A solid group is compressed as a whole: small, similar columns share their statistics.
+    A solid group is compressed as a whole: small, similar columns share their statistics. A
+    learned group is coded by a network, its columns together.
     """
 
     columns: tuple[int, ...]
     solid: bool = False
+    network: int | None = None  # of the file's model, that codes a learned group
+    parents: tuple[int, ...] = ()  # columns outside a learned group that its network looks at
+
+    @property
+    def learned(self) -> bool:
+        """Whether a network codes the columns."""
+        return self.network is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +70,10 @@ class Recipe:
 
 
 def decoding_order(schema: Schema, recipe: Recipe) -> tuple[int, ...]:
-    """Return column positions such that counts and parents come before the columns that need them.
+    """Return column positions such that whatever a column needs comes before it.
 
-    Columns without dependencies keep the order of the schema. Raises Corrupt for a cycle.
+    Columns without dependencies keep the order of the schema, but those of a learned group follow
+    each other. Raises Corrupt for a cycle.
     """
     needs = dependencies(schema, recipe)
     order: list[int] = []
@@ -84,12 +93,29 @@ def decoding_order(schema: Schema, recipe: Recipe) -> tuple[int, ...]:
                 if state[at] != 2:
                     state[at] = 2
                     order.append(at)
-    return tuple(order)
+    place = {at: i for i, at in enumerate(order)}
+    for group in recipe.groups:
+        if group.learned:
+            first = min(place[at] for at in group.columns)
+            place.update(dict.fromkeys(group.columns, first))
+    return tuple(sorted(order, key=place.__getitem__))
 
 
 def dependencies(schema: Schema, recipe: Recipe) -> Sequence[tuple[int, ...]]:
-    """Return for each column the positions of its counts and parents."""
-    return [
+    """Return for each column the positions of its counts and parents.
+
+    The columns of a learned group are coded together: each needs whatever any of them needs of
+    columns outside the group.
+    """
+    needs = [
         (*(() if column.counts is None else (schema.position[column.counts],)), *plan.parents)
         for column, plan in zip(schema.columns, recipe.columns, strict=True)
     ]
+    for group in recipe.groups:
+        if group.learned:
+            members = set(group.columns)
+            above = dict.fromkeys(group.parents)
+            above |= {at: None for i in group.columns for at in needs[i] if at not in members}
+            for i in group.columns:
+                needs[i] = (*above, *(at for at in needs[i] if at in members))
+    return needs

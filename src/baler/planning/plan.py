@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,12 @@ BLOCK = 1 << 17
 """Blocks of several columns hold about as many bytes in a chunk."""
 
 
-def plan(schema: Schema, chunk: Chunk, policy: Policy) -> Recipe:
+def plan(schema: Schema, chunk: Chunk, policy: Policy, learned: Sequence[Group] = ()) -> Recipe:
     """Return the recipe for a file whose first entries are in the chunk.
 
     ``range`` bounds take their span from the chunk, in a sample of which copies, masks and
-    formulas are looked for. Raises what `Policy.bounds` raises.
+    formulas are looked for. ``learned`` are the groups that networks are to code. Raises what
+    `Policy.bounds` raises.
     """
     arrays = [chunk.columns[column.name] for column in schema.columns]
     bounds = [
@@ -40,7 +41,7 @@ def plan(schema: Schema, chunk: Chunk, policy: Policy) -> Recipe:
         for bound, values in zip(policy.bounds(schema), arrays, strict=True)
     ]
     sigmas = [_sigma_parent(schema, bound) for bound in bounds]
-    order = decoding_order(schema, Recipe(tuple(map(ColumnRecipe, bounds, sigmas)), ()))
+    order = decoding_order(schema, Recipe(tuple(map(ColumnRecipe, bounds, sigmas)), tuple(learned)))
     copied = copies(arrays, order)
     masked = masks(arrays, [i for i in order if i not in copied])
     needs = [set(sigma) for sigma in sigmas]
@@ -48,8 +49,8 @@ def plan(schema: Schema, chunk: Chunk, policy: Policy) -> Recipe:
         needs[i].add(parent)
     for i, mask in masked.items():
         needs[i].add(mask.parent)
-    counts = [() if c.counts is None else (schema.position[c.counts],) for c in schema.columns]
-    predicted = _accepted(formulas(schema.columns, arrays, order, set(copied)), needs, counts)
+    proposals = formulas(schema.columns, arrays, order, set(copied))
+    predicted = _accepted(proposals, needs, _Together(schema, learned))
     for i, parent in copied.items():
         predicted[i] = [Prediction("same", (parent,))]
     recipes = [
@@ -62,32 +63,58 @@ def plan(schema: Schema, chunk: Chunk, policy: Policy) -> Recipe:
         )
         for i, bound in enumerate(bounds)
     ]
-    return Recipe(tuple(recipes), groups(schema.columns, arrays, bounds))
+    joint = {i for group in learned for i in group.columns}
+    alone = [i for i in range(len(bounds)) if i not in joint]
+    return Recipe(tuple(recipes), (*groups(schema.columns, arrays, bounds, alone), *learned))
+
+
+class _Together:
+    """What columns need whatever is predicted, and which of them are coded together."""
+
+    def __init__(self, schema: Schema, learned: Sequence[Group]) -> None:
+        self.units: list[set[int]] = [{i} for i in range(len(schema.columns))]
+        self.fixed: list[set[int]] = [
+            set() if c.counts is None else {schema.position[c.counts]} for c in schema.columns
+        ]
+        for group in learned:
+            members = set(group.columns)
+            for i in members:
+                self.units[i] = members
+                self.fixed[i] |= set(group.parents)
 
 
 def _accepted(
-    proposals: Sequence[Proposal], needs: list[set[int]], counts: Sequence[tuple[int, ...]]
+    proposals: Sequence[Proposal], needs: list[set[int]], together: _Together
 ) -> dict[int, list[Prediction]]:
     """Return the best predictions that do not make a column depend on itself; ``needs`` grows."""
     accepted: dict[int, list[Prediction]] = {}
     for proposal in proposals:
-        known = accepted.setdefault(proposal.target, [])
+        target = proposal.target
+        known = accepted.setdefault(target, [])
         parents = set(proposal.prediction.parents)
-        if len(known) < PREDICTIONS and proposal.target not in _ancestry(parents, needs, counts):
+        if len(known) < PREDICTIONS and not _in_circle(target, parents, needs, together):
             known.append(proposal.prediction)
-            needs[proposal.target] |= parents
+            needs[target] |= parents
     return accepted
 
 
-def _ancestry(
-    positions: set[int], needs: Sequence[set[int]], counts: Sequence[tuple[int, ...]]
-) -> set[int]:
-    """Return the columns and all that they need, directly or not."""
-    found, new = set(positions), set(positions)
+def _in_circle(
+    target: int, parents: set[int], needs: Sequence[set[int]], together: _Together
+) -> bool:
+    """Tell whether a column would depend on itself, or columns coded together on each other."""
+    unit = together.units[target]
+    found, new = set[int](), parents & unit
     while new:
-        new = set().union(*(needs[i].union(counts[i]) for i in new)) - found
         found |= new
-    return found
+        new = set[int]().union(*(needs[i] & unit for i in new)) - found
+    if target in found:
+        return True
+    found, new = set(), parents - unit
+    while new:
+        found |= new
+        new = set[int]().union(*(together.units[i] for i in new))
+        new = set[int]().union(*(needs[i] | together.fixed[i] for i in new)) - found - new
+    return bool(found & unit)
 
 
 def _sigma_parent(schema: Schema, bound: Bound) -> tuple[int, ...]:
@@ -95,22 +122,25 @@ def _sigma_parent(schema: Schema, bound: Bound) -> tuple[int, ...]:
 
 
 def groups(
-    columns: Sequence[Column], arrays: Sequence[Array], bounds: Sequence[Bound]
+    columns: Sequence[Column],
+    arrays: Sequence[Array],
+    bounds: Sequence[Bound],
+    members: Sequence[int],
 ) -> tuple[Group, ...]:
     """Return groups: small columns in solid blocks, medium ones side by side, large ones alone."""
-    sizes = [estimate(values, bound) for values, bound in zip(arrays, bounds, strict=True)]
-    small = [i for i, size in enumerate(sizes) if size < SMALL]
+    sizes = {i: estimate(arrays[i], bounds[i]) for i in members}
+    small = [i for i, size in sizes.items() if size < SMALL]
     small.sort(key=lambda i: (columns[i].dtype.kind == "f", columns[i].dtype.str, i))
-    plain_bytes = [min(a.nbytes, 16 * size + 64) for a, size in zip(arrays, sizes, strict=True)]
+    plain_bytes = {i: min(arrays[i].nbytes, 16 * size + 64) for i, size in sizes.items()}
     solid = _runs(small, plain_bytes, 4 * BLOCK)
-    medium = [i for i, size in enumerate(sizes) if size >= SMALL]
+    medium = [i for i, size in sizes.items() if size >= SMALL]
     plain = _runs(medium, sizes, BLOCK)
     return tuple(Group(tuple(run), solid=True) for run in solid) + tuple(
         Group(tuple(run)) for run in plain
     )
 
 
-def _runs(positions: Sequence[int], sizes: Sequence[int], most: int) -> list[list[int]]:
+def _runs(positions: Sequence[int], sizes: Mapping[int, int], most: int) -> list[list[int]]:
     """Return the positions in runs whose sizes add up to at most ``most`` (or of one)."""
     runs: list[list[int]] = []
     total = most + 1

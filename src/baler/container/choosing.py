@@ -1,0 +1,367 @@
+"""The columns of a learned group to payloads and streams: by the network where it is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from baler import codecs
+from baler.codecs.search import excerpt, is_constant
+from baler.container.blocks import Contents, apportion
+from baler.container.context import context_of
+from baler.container.encoding import Encoded, encode_checked, worst_of
+from baler.container.joint import Joint, Split, counted, decode_group, total_of
+from baler.container.layout import MAX_JOINT_VALUES, MAX_LANES
+from baler.core.bounds import Bools, Exact, same_bits
+from baler.core.chunk import Array
+from baler.core.recipe import ColumnRecipe, Recipe
+from baler.errors import FormatError
+from baler.learned import kernel
+from baler.learned.part import part_of
+from baler.learned.task import Encoded as Coded
+from baler.learned.task import Task
+
+MOST_VERBATIM = 1 / 50
+"""A column of which more values are not on its axis is not left to the network."""
+CLEAR = 0.9
+"""Only what takes more than this part of an estimated alternative is compared with a real one."""
+TRIAL = 1 << 14
+"""About so many objects are coded first, to learn which columns the network is good at."""
+LANE = 1 << 9
+"""Every stream holds about this many objects or more."""
+
+Map = Callable[[Callable[[int], Any], Iterable[int]], Iterator[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedGroup:
+    """The contents of a block, and what came of each column, by position."""
+
+    contents: Contents
+    columns: Mapping[int, Encoded]
+
+
+@dataclass(frozen=True, slots=True)
+class _OnAxis:
+    """A column as its network sees it, and as it will come back."""
+
+    split: Split
+    decoded: Array
+    verbatim: bytes  # the payload of the values that are not on the axis
+    kept: int  # how many these are
+
+    @property
+    def size(self) -> int:
+        return len(self.verbatim)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """All columns of a group: given ones with ordinary payloads, the others on their axes."""
+
+    given: Mapping[int, Encoded]
+    learned: Mapping[int, _OnAxis]
+
+    @property
+    def decoded(self) -> dict[int, Array]:
+        given = {at: column.decoded for at, column in self.given.items()}
+        return given | {at: column.decoded for at, column in self.learned.items()}
+
+
+@dataclass(frozen=True)
+class GroupEncoder:
+    """A learned group in one chunk. Positions are those of the schema."""
+
+    joint: Joint
+    recipe: Recipe
+    order: Sequence[int]  # of the group's columns: parents first
+    entries: int
+    values: Mapping[int, Array]  # the originals of the group's columns
+    decoded: Mapping[int, Array]  # of all columns outside the group that they need
+    seed: Callable[[int], int]
+    map: Map
+    _plain: dict[tuple[int, ...], Encoded] = field(default_factory=dict)
+    _on_axis: dict[tuple[int, ...], _OnAxis] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Number of objects."""
+        return self.values[self.order[0]].size
+
+    def encode(self) -> EncodedGroup:
+        """Return the smallest block that was found; it has been decoded and compared."""
+        if not 0 < self.size * len(self.order) <= MAX_JOINT_VALUES:
+            return self.plain()
+        failed = False
+        try:
+            found = self.learned()
+            if found is not None and self.comes_back(found):
+                return found
+            failed = found is not None
+        except FormatError:
+            failed = True
+        plain = self.plain()
+        if not failed:
+            return plain
+        columns = {at: replace(c, fell_back=True) for at, c in plain.columns.items()}
+        return EncodedGroup(plain.contents, columns)
+
+    # ----------------------------------------------------------------- ordinary payloads
+
+    def plain(self) -> EncodedGroup:
+        """Return all columns in ordinary payloads."""
+        return self.block(self.laid_out(set(self.order)), None, {})
+
+    def ordinary(self, at: int, given: Mapping[int, Encoded]) -> Encoded:
+        """Return an ordinary payload that looks at given columns only, beside those outside."""
+        inside = [p for p in self.recipe.columns[at].parents if p in given]
+        key = (at, *(id(given[p].decoded) for p in inside))
+        if key not in self._plain:
+            known = {**self.decoded, **{p: given[p].decoded for p in inside}}
+            plan, context, sigma = self.hints(at, known)
+            self._plain[key] = encode_checked(
+                self.values[at], plan, context, sigma, solid=False, seed=self.seed(at)
+            )
+        return self._plain[key]
+
+    def hints(
+        self, at: int, known: Mapping[int, Array]
+    ) -> tuple[ColumnRecipe, codecs.Context, Array | None]:
+        """Return recipe, context and uncertainties of a column if certain columns are known."""
+        plan, schema = self.recipe.columns[at], self.joint.schema
+        usable = replace(
+            plan,
+            masks=tuple(mask for mask in plan.masks if mask.parent in known),
+            predictions=tuple(p for p in plan.predictions if known.keys() >= set(p.parents)),
+        )
+        sigma = None if plan.bound.parent is None else known[schema.position[plan.bound.parent]]
+        return usable, context_of(schema, self.recipe, at, known), sigma
+
+    def estimate(self, at: int, known: Mapping[int, Array]) -> float:
+        """Return about how many bytes an ordinary payload takes, from a sample."""
+        values = self.values[at]
+        if is_constant(values):
+            return 1 + values.itemsize
+        rows = excerpt(np.arange(values.size))
+        plan, context, _ = self.hints(at, known)
+
+        def sampled(position: int) -> Array:
+            parent = context(position)
+            return parent[rows] if parent.size == values.size else parent
+
+        payload = codecs.encode(values[rows], plan, sampled, seed=self.seed(at))
+        return len(payload) * values.size / rows.size
+
+    # ------------------------------------------------------------------ with the network
+
+    def learned(self) -> EncodedGroup | None:
+        """Return the group with some columns coded by the network; None if that saves nothing."""
+        given = self.closed(at for at in self.order if not self.may_learn(at))
+        while True:
+            layout = self.laid_out(given)
+            limit = MOST_VERBATIM * self.size
+            off = {at for at, column in layout.learned.items() if column.kept > limit}
+            if not off:
+                break
+            given = self.closed(given | off)
+        if not layout.learned:
+            return None
+        known = {**self.decoded, **layout.decoded}
+        left = list(layout.learned)
+        sizes = self.map(lambda at: self.estimate(at, known), left)
+        estimates = dict(zip(left, sizes, strict=True))
+        coded, costs = self.tried(layout)
+        chosen = self.chosen(layout, estimates, costs)
+        if not chosen.learned:
+            return None
+        if coded is None or chosen.given.keys() != layout.given.keys():
+            task = self.task(chosen)
+            coded = kernel.encode(self.joint.model, self.joint.net, task, self.lanes(task))
+        found = self.block(chosen, coded, estimates)
+        size = sum(map(len, (*found.contents.payloads, *found.contents.streams)))
+        otherwise = sum(len(given.payload) for given in chosen.given.values())
+        otherwise += sum(estimates[at] for at in chosen.learned)
+        if size > CLEAR * otherwise:
+            plain = self.plain()
+            if sum(map(len, plain.contents.payloads)) <= size:
+                return None
+        return found
+
+    def may_learn(self, at: int) -> bool:
+        """Tell whether the network may code a column, whatever its values."""
+        plan, unit = self.recipe.columns[at], self.joint.unit(self.joint.group.columns.index(at))
+        names = self.joint.schema.columns
+        dithered = plan.dither and plan.bound.lossy
+        return not dithered and (unit is None or names[unit].name == plan.bound.parent)
+
+    def closed(self, given: Iterable[int]) -> set[int]:
+        """Return columns and those that must be given with them: their uncertainties."""
+        found, new = set[int](), set(given)
+        while new:
+            found |= new
+            new = {above for at in new for above in self.uncertainties(at)} - found
+        return found
+
+    def uncertainties(self, at: int) -> list[int]:
+        """Return the columns of the group of which a column has multiples, if it is given."""
+        members, schema = self.joint.group.columns, self.joint.schema
+        name = self.recipe.columns[at].bound.parent
+        above = {
+            self.joint.unit(members.index(at)),
+            None if name is None else schema.position[name],
+        }
+        return [p for p in members if p in above]
+
+    def laid_out(self, given: set[int]) -> _Layout:
+        """Return all columns, those that are given with ordinary payloads."""
+        free = [
+            at for at in self.order
+            if at in given and not given & set(self.recipe.columns[at].parents)
+        ]  # fmt: skip
+        for _ in self.map(lambda at: self.ordinary(at, {}), free):
+            pass  # the payloads are remembered
+        plain: dict[int, Encoded] = {}
+        on_axis: dict[int, _OnAxis] = {}
+        known = dict(self.decoded)
+        for at in self.order:
+            if at in given:
+                plain[at] = self.ordinary(at, plain)
+                known[at] = plain[at].decoded
+            else:
+                on_axis[at] = self.on_axis(at, known)
+                known[at] = on_axis[at].decoded
+        return _Layout(plain, on_axis)
+
+    def on_axis(self, at: int, known: Mapping[int, Array]) -> _OnAxis:
+        """Return a column on its axis; what may not come back from there is verbatim."""
+        bound, values = self.recipe.columns[at].bound, self.values[at]
+        sigma = None if bound.parent is None else known[self.joint.schema.position[bound.parent]]
+        key = (at, id(sigma))
+        if key not in self._on_axis:
+            axis = self.joint.axis(self.joint.group.columns.index(at), known)
+
+            def keeps(values: Array, decoded: Array) -> Bools:
+                if bound.lossy:
+                    return bound.holds(values, decoded, sigma)
+                return same_bits(values, decoded)
+
+            classes, numbers = axis.split(values, keeps)
+            kept = values[classes == axis.verbatim]
+            decoded = axis.join(classes, numbers, kept)
+            payload = b""
+            if kept.size:
+                payload = codecs.encode(kept, ColumnRecipe(Exact()), _nothing)
+            self._on_axis[key] = _OnAxis((classes, numbers), decoded, payload, kept.size)
+        return self._on_axis[key]
+
+    def task(self, layout: _Layout) -> Task:
+        """Return what the network is to code."""
+        known = {**self.decoded, **{at: c.decoded for at, c in layout.given.items()}}
+        own: dict[int, Split] = {}
+        for j, at in enumerate(self.joint.group.columns):
+            if at in layout.learned:
+                own[j] = layout.learned[at].split
+            else:
+                own[j] = self.joint.axis(j, known).split(known[at])
+        task = self.joint.task(self.entries, self.size, own, self.decoded)
+        given = np.array([at in layout.given for at in self.joint.group.columns])
+        return replace(task, given=given)
+
+    def lanes(self, task: Task) -> int:
+        """Return the number of streams."""
+        return max(1, min(MAX_LANES, int(task.shape()[1]) // LANE, task.events))
+
+    def tried(self, layout: _Layout) -> tuple[Coded | None, dict[int, float]]:
+        """Return about what the network takes for each column, from some events in the middle.
+
+        The streams too, if these are all events.
+        """
+        task = self.task(layout)
+        ends = np.cumsum(task.counts)
+        if self.size <= 2 * TRIAL:
+            first, last = 0, task.events
+        else:
+            start = (self.size - TRIAL) // 2
+            first, last = (int(np.searchsorted(ends, at)) for at in (start, start + TRIAL))
+        trial = part_of(task, first, max(last, first + 1))
+        coded = kernel.encode(self.joint.model, self.joint.net, trial, self.lanes(trial))
+        scale = self.size / max(trial.shape()[1], 1) / 8
+        costs = {
+            at: scale * float(coded.bits[j]) + layout.learned[at].size
+            for j, at in enumerate(self.joint.group.columns) if at in layout.learned
+        }  # fmt: skip
+        return coded if last - first == task.events else None, costs
+
+    def chosen(
+        self, layout: _Layout, estimates: dict[int, float], costs: Mapping[int, float]
+    ) -> _Layout:
+        """Return the layout with those columns given that the network is not good at.
+
+        ``estimates`` become sizes where real payloads were made.
+        """
+        given = dict(layout.given)
+        for at in self.order:
+            if at in given or costs[at] < CLEAR * estimates[at]:
+                continue
+            moved = self.closed([at]) - given.keys()
+            trial = dict(given)
+            for other in (other for other in self.order if other in moved):
+                trial[other] = self.ordinary(other, trial)
+                estimates[other] = len(trial[other].payload)
+            if sum(estimates[other] for other in moved) <= sum(costs[other] for other in moved):
+                given = trial
+        return self.laid_out(set(given)) if len(given) > len(layout.given) else layout
+
+    def block(
+        self, layout: _Layout, coded: Coded | None, estimates: Mapping[int, float]
+    ) -> EncodedGroup:
+        """Return the block of a layout, and what came of the columns."""
+        members, schema = self.joint.group.columns, self.joint.schema
+        columns = dict(layout.given)
+        streams: Sequence[bytes] = ()
+        if coded is not None:
+            streams = coded.streams
+            total = sum(map(len, streams))
+            shares = apportion(total, [int(bits) for bits in coded.bits])
+            for at, share in zip(members, shares, strict=True):
+                if at in layout.learned:
+                    columns[at] = self.column(layout.learned[at], at, share, estimates[at], layout)
+        totals = [total_of(columns[at].decoded) for at in counted(schema, self.joint.group)]
+        payloads = [columns[at].payload for at in members]
+        return EncodedGroup(Contents(payloads, totals, streams), columns)
+
+    def column(
+        self, column: _OnAxis, at: int, share: int, otherwise: float, layout: _Layout
+    ) -> Encoded:
+        """Return what came of a column that the network coded."""
+        bound = self.recipe.columns[at].bound
+        known, schema = {**self.decoded, **layout.decoded}, self.joint.schema
+        sigma = None if bound.parent is None else known[schema.position[bound.parent]]
+        payload = codecs.encode_learned(share, round(otherwise), column.kept, column.verbatim)
+        worst = worst_of(bound, self.values[at], column.decoded, sigma)
+        return Encoded(payload, column.decoded, worst, fell_back=False)
+
+    def comes_back(self, found: EncodedGroup) -> bool:
+        """Tell whether the block decodes to what it should, within all bounds."""
+        decoded = decode_group(
+            lambda: self.joint,
+            self.joint.schema,
+            self.recipe,
+            self.joint.group,
+            self.order,
+            found.contents,
+            self.entries,
+            self.size,
+            self.decoded,
+        )
+        return all(
+            column.worst <= 1 and bool(same_bits(column.decoded, decoded[at]).all())
+            for at, column in found.columns.items()
+        )
+
+
+def _nothing(position: int) -> Array:
+    raise ValueError(f"verbatim values look at column {position}")
