@@ -4,6 +4,7 @@ from baler.api.compression import Compression, compress
 from baler.api.decompression import Decompression, decompress
 from baler.api.file import CompressedField, CompressedFile, open_file
 from baler.api.inspection import Inspection, inspect
+from baler.api.models import GivenModel, ModelMaker
 from baler.api.verification import Verification, verify
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "CompressedFile",
     "Compression",
     "Decompression",
+    "GivenModel",
     "Inspection",
+    "ModelMaker",
     "Verification",
     "compress",
     "decompress",

@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from baler.api.jobs import Progress, ahead, threads
-from baler.container import Writer
+from baler.api.models import Asked, GivenModel, ModelMaker
+from baler.container import UsedModel, Writer
 from baler.core.bounds import Bound
 from baler.core.chunk import empty_chunk
-from baler.core.size import parse_size
+from baler.core.size import format_size, parse_size
 from baler.io import Source, open_source
-from baler.planning import Policy, plan
+from baler.planning import Policy
 
 CHUNK_SIZE = "64 MB"
 """Column data of one chunk: what memory and the cost of reading a single entry follow."""
@@ -36,7 +37,10 @@ class Compression:
     encode_seconds: float  # of them, spent in planning and encoding, not in reading the source
     worst: float  # largest error / bound of all values
     fallbacks: int  # chunks of columns that had to be coded exactly to keep their bound
-    notes: tuple[str, ...]  # what of the original is not in the file
+    notes: tuple[str, ...]  # what of the original is not in the file, and of the model not used
+    model: str = ""  # SHA-256 of the model that codes some columns, if one does
+    model_bytes: int = 0  # that it takes in the file
+    model_saved_bytes: int = 0  # about what other codecs would have taken more
 
     @property
     def ratio(self) -> float:
@@ -57,6 +61,8 @@ def compress(
     dither: bool = False,
     tree: str | None = None,
     skip_unreadable: bool = False,
+    model: GivenModel | ModelMaker = None,
+    reference_model: bool = False,
     chunk_size: str | int = CHUNK_SIZE,
     jobs: int | None = None,
     overwrite: bool = False,
@@ -68,7 +74,12 @@ def compress(
     ``{"*_pt": "rel 2^-11"}``; ``policy`` is a file of them. Later patterns win, those of ``bounds``
     last. The target appears when it is complete; nothing is left of a failed run.
 
-    Raises UsageError (bad bounds, target exists), SourceError (faulty source), OSError.
+    ``model`` codes the columns that it was trained for where that takes fewer bytes: a path or URL,
+    a Model, a function that makes one for the file, or None (or "none"). The file holds the model,
+    or only its SHA-256 with ``reference_model``: then whoever reads it has to give the same one.
+
+    Raises UsageError (bad bounds, target exists, a model for other columns), SourceError (faulty
+    source), FormatError (faulty model), OSError.
     """
     asked = (
         policy
@@ -78,16 +89,20 @@ def compress(
         else Policy.load(policy)
     )
     asked = asked.then(Policy.of(bounds or {}, dither=dither))
+    asked_model = Asked.of(model, reference=reference_model)
     size = parse_size(chunk_size)
     start = time.perf_counter()
     with open_source(source, tree=tree, skip_unreadable=skip_unreadable) as opened:
-        return _compress(opened, target, asked, size, threads(jobs), overwrite, progress, start)
+        return _compress(
+            opened, target, asked, asked_model, size, threads(jobs), overwrite, progress, start
+        )
 
 
 def _compress(
     source: Source,
     target: str | os.PathLike[str],
     policy: Policy,
+    asked_model: Asked,
     chunk_size: int,
     workers: int,
     overwrite: bool,
@@ -106,13 +121,14 @@ def _compress(
             within = (done - raw) / max(chunk.nbytes, 1) * chunk.entries
             progress((entries + within) / max(source.entries, 1), done)
 
-    recipe = plan(schema, first, policy)
+    recipe, model, notes = asked_model.planned(schema, first, policy)
     encoding += time.perf_counter()
     with Writer(
         target,
         schema,
         recipe,
         metadata={"notes": list(source.notes)} if source.notes else {},
+        model=model,
         threads=workers,
         overwrite=overwrite,
         progress=report,
@@ -124,6 +140,8 @@ def _compress(
             entries += chunk.entries
             raw += chunk.nbytes
     statistics = writer.statistics.values()
+    saved = sum(s.saved_bytes for s in statistics)
+    notes += _worth(model, saved)
     return Compression(
         source=source.name,
         target=os.fspath(target),
@@ -136,5 +154,23 @@ def _compress(
         encode_seconds=encoding,
         worst=max((s.worst for s in statistics), default=0.0),
         fallbacks=sum(s.fallbacks for s in statistics),
-        notes=tuple(source.notes),
+        notes=(*source.notes, *notes),
+        model="" if model is None else model.model.sha256,
+        model_bytes=_size(model),
+        model_saved_bytes=saved,
+    )
+
+
+def _size(model: UsedModel | None) -> int:
+    """Return the bytes of the model in the file."""
+    return len(model.model.pack()) if model is not None and model.embedded else 0
+
+
+def _worth(model: UsedModel | None, saved: int) -> tuple[str, ...]:
+    """Return a note if the file were smaller without the model."""
+    if _size(model) <= saved:
+        return ()
+    return (
+        f"the model takes {format_size(_size(model))} and saves {format_size(max(saved, 0))}: "
+        "without it, or with a reference to it, the file is smaller",
     )

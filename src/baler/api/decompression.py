@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from baler.api.jobs import Progress, ahead, threads
+from baler.api.models import GivenModel, load
 from baler.container import Reader
 from baler.core.chunk import empty_chunk
 from baler.io import create_sink
@@ -36,21 +37,23 @@ def decompress(
     target: str | os.PathLike[str],
     *,
     form: str | None = None,
+    model: GivenModel = None,
     jobs: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Decompression:
     """Write all of a ``.baler`` file to a ROOT, Parquet or npz file, by the target's suffix.
 
-    ``form`` ("ttree" or "rntuple") overrules the kind of the original for ROOT files. The target
-    appears when it is complete.
+    ``form`` ("ttree" or "rntuple") overrules the kind of the original for ROOT files. ``model`` is
+    needed by files that refer to a model kept elsewhere. The target appears when it is complete.
 
-    Raises FormatError (damaged file), UsageError (target exists, cannot hold the data), OSError.
+    Raises FormatError (damaged file), UsageError (target exists, cannot hold the data; the model is
+    missing), OSError.
     """
     start = time.perf_counter()
     workers = threads(jobs)
     raw = 0
-    with Reader(source, threads=workers) as reader:
+    with Reader(source, model=load(model), threads=workers) as reader:
         schema, chunks = reader.schema, len(reader.chunks) - 1
         decoded = ahead(map(reader.read, range(chunks)), workers)
         with create_sink(target, schema, form=form, overwrite=overwrite) as sink:

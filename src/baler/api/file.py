@@ -12,6 +12,7 @@ from typing import Any, Literal
 import awkward as ak
 
 from baler.api.jobs import threads
+from baler.api.models import GivenModel, load
 from baler.container import Reader
 from baler.core.bounds import Bound
 from baler.core.chunk import Chunk, empty_chunk, join_chunks, slice_chunk
@@ -23,12 +24,16 @@ from baler.io.awkward import assemble
 Names = str | Iterable[str] | None
 
 
-def open_file(path: str | os.PathLike[str], *, jobs: int | None = None) -> CompressedFile:
+def open_file(
+    path: str | os.PathLike[str], *, model: GivenModel = None, jobs: int | None = None
+) -> CompressedFile:
     """Open a ``.baler`` file, local or remote (any URL that fsspec knows).
 
-    Raises a FormatError if the file is damaged, too new, or something else.
+    ``model`` (a path, a URL or a Model) is needed for learned columns of files that refer to a
+    model kept elsewhere; without it, reading one raises MissingModel. Raises a FormatError if the
+    file is damaged, too new, or something else.
     """
-    return CompressedFile(Reader(path, threads=threads(jobs)))
+    return CompressedFile(Reader(path, model=load(model), threads=threads(jobs)))
 
 
 class CompressedFile(Mapping[str, "CompressedField"]):

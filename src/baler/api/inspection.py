@@ -6,8 +6,12 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from baler.container import Reader
-from baler.core.chunk import column_size
+from baler.api.models import GivenModel, load
+from baler.container import ColumnBytes, Reader
+from baler.core.schema import Column
+
+LEARNED = "learned"
+"""The codec of columns that a network coded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,16 @@ class InspectedColumn:
     values: int
     raw_bytes: int
     bytes: int
+    learned_bytes: int  # of them, in chunks that a network coded
+    otherwise_bytes: int  # about what these chunks would take without the network
+    chunks: int
+    learned_chunks: int  # those that a network coded
+    has_network: bool  # whether the model has a network for the column
+
+    @property
+    def drift(self) -> int:
+        """Chunks in which a network that codes the column elsewhere was not good enough."""
+        return self.chunks - self.learned_chunks if self.learned_chunks else 0
 
     @property
     def bits_per_value(self) -> float:
@@ -29,7 +43,16 @@ class InspectedColumn:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON."""
-        return {**asdict(self), "bits_per_value": self.bits_per_value}
+        return {**asdict(self), "bits_per_value": self.bits_per_value, "drift": self.drift}
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedModel:
+    """The model that a file's learned columns need."""
+
+    sha256: str
+    name: str  # a hint where it came from
+    bytes: int  # that it takes in the file; 0 if it is kept elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +63,10 @@ class Inspection:
     raw_bytes: int
     entries: int
     chunks: int
-    index_bytes: int  # what is not columns: names, titles, checksums
+    index_bytes: int  # what is neither columns nor model: names, titles, checksums
     source: dict[str, Any]
     columns: tuple[InspectedColumn, ...]
+    model: InspectedModel | None = None
 
     @property
     def ratio(self) -> float:
@@ -55,47 +79,59 @@ class Inspection:
         return {**asdict(self), "ratio": self.ratio, "columns": columns}
 
 
-def inspect(path: str | os.PathLike[str]) -> Inspection:
+def inspect(path: str | os.PathLike[str], *, model: GivenModel = None) -> Inspection:
     """Return the sizes of a file and of its columns; values are not decoded, but for counts.
 
-    Raises a FormatError if the file is damaged.
+    Raises a FormatError if the file is damaged, MissingModel if counts cannot be had without it.
     """
-    with Reader(path) as reader:
+    with Reader(path, model=load(model)) as reader:
         values = _values(reader)
         stored = reader.column_bytes()
         columns = tuple(
-            InspectedColumn(
-                name=column.name,
-                dtype=column.dtype.name,
-                bound=str(plan.bound),
-                codec=max(stored[column.name].codecs.items(), key=lambda c: c[1], default=("", 0))[
-                    0
-                ],
-                values=values[column.name],
-                raw_bytes=values[column.name] * column.dtype.itemsize,
-                bytes=stored[column.name].stored,
-            )
+            _column(column, str(plan.bound), values[column.name], stored[column.name])
             for column, plan in zip(reader.schema.columns, reader.recipe.columns, strict=True)
         )
+        used = reader.stored_model
+        found = None if used is None else InspectedModel(used.sha256.hex(), used.name, used.size)
         return Inspection(
             file_bytes=reader.size,
             raw_bytes=sum(column.raw_bytes for column in columns),
             entries=reader.entries,
             chunks=len(reader.chunks) - 1,
-            index_bytes=reader.size - sum(column.bytes for column in columns),
+            index_bytes=reader.size
+            - sum(column.bytes for column in columns)
+            - (0 if found is None else found.bytes),
             source=dict(reader.schema.source),
             columns=columns,
+            model=found,
         )
+
+
+def _column(column: Column, bound: str, values: int, stored: ColumnBytes) -> InspectedColumn:
+    return InspectedColumn(
+        name=column.name,
+        dtype=column.dtype.name,
+        bound=bound,
+        codec=max(stored.codecs, key=stored.codecs.__getitem__, default=""),
+        values=values,
+        raw_bytes=values * column.dtype.itemsize,
+        bytes=stored.stored,
+        learned_bytes=stored.learned,
+        otherwise_bytes=stored.otherwise,
+        chunks=sum(stored.codecs.values()),
+        learned_chunks=stored.codecs.get(LEARNED, 0),
+        has_network=stored.has_network,
+    )
 
 
 def _values(reader: Reader) -> dict[str, int]:
     """Return how many values each column has."""
-    schema = reader.schema
-    counts = list(dict.fromkeys(c.counts for c in schema.columns if c.counts is not None))
-    values = dict.fromkeys(schema.position, 0)
-    for number in range(len(reader.chunks) - 1):
-        chunk = reader.read(number, counts)
-        for column in schema.columns:
-            above = None if column.counts is None else chunk.columns[column.counts]
-            values[column.name] += column_size(column, chunk.entries, above)
+    columns, edges = reader.schema.columns, reader.chunks
+    values = dict.fromkeys(reader.schema.position, 0)
+    for number in range(len(edges) - 1):
+        totals = reader.totals(number)
+        entries = int(edges[number + 1] - edges[number])
+        for column in columns:
+            rows = entries if column.counts is None else totals[column.counts]
+            values[column.name] += rows * column.width
     return values

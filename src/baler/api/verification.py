@@ -12,6 +12,7 @@ import numpy as np
 from baler.api.compression import CHUNK_SIZE
 from baler.api.file import open_file
 from baler.api.jobs import Progress
+from baler.api.models import GivenModel
 from baler.core.bounds import Bound, same_bits
 from baler.core.chunk import Array
 from baler.core.size import parse_size
@@ -58,16 +59,18 @@ def verify(
     path: str | os.PathLike[str],
     *,
     tree: str | None = None,
+    model: GivenModel = None,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Read an original and its ``.baler`` file side by side and check every promise.
 
-    Branches of the original that cannot be read are left out of the comparison. Raises FormatError
-    (damaged file) or SourceError (faulty original).
+    Branches of the original that cannot be read are left out of the comparison. ``model`` is needed
+    by files that refer to a model kept elsewhere. Raises FormatError (damaged file), SourceError
+    (faulty original) or MissingModel.
     """
     with (
-        open_file(path, jobs=jobs) as file,
+        open_file(path, model=model, jobs=jobs) as file,
         open_source(original, tree=tree, skip_unreadable=True) as source,
     ):
         ours, theirs = file.schema, source.schema

@@ -15,6 +15,18 @@ from baler.cli import options, talk
 @options.dither
 @options.tree
 @options.skip_unreadable
+@click.option(
+    "--model",
+    metavar="FILE",
+    help="A learned model, which codes the columns that it was trained for wherever that takes "
+    "fewer bytes; 'none' (the default) for none.",
+)
+@click.option(
+    "--reference-model",
+    is_flag=True,
+    help="Leave the model out of TARGET, which then names it by its SHA-256: whoever reads TARGET "
+    "needs the same FILE.",
+)
 @options.chunk_size
 @options.jobs
 @options.force
@@ -30,6 +42,8 @@ def compress(
     dither: bool,
     tree: str | None,
     skip_unreadable: bool,
+    model: str | None,
+    reference_model: bool,
     chunk_size: str,
     jobs: int | None,
     force: bool,
@@ -49,6 +63,7 @@ def compress(
       baler compress events.root:Events events.baler -p nano.toml
       baler compress events.root events.baler -b '*=rel 2^-11' -b '*_phi=abs 2.5e-4'
       baler compress events.root events.baler -b 'Muon_dxy=sigma 0.1 Muon_dxyErr'
+      baler compress events.root events.baler -p nano.toml --model nano.model
     """
     options.check_free(target, force=force)
     from baler import api
@@ -63,6 +78,8 @@ def compress(
             dither=dither,
             tree=tree,
             skip_unreadable=skip_unreadable,
+            model=model,
+            reference_model=reference_model,
             chunk_size=chunk_size,
             jobs=jobs,
             overwrite=force,
@@ -73,6 +90,7 @@ def compress(
     talk.say(
         f"{done.target}: {format_size(done.raw_bytes)} of columns in "
         f"{format_size(done.file_bytes)}, ratio {done.ratio:.2f}; "
+        f"{f'{format_size(done.model_bytes)} of it are the model; ' if done.model_bytes else ''}"
         f"{talk.count(done.entries, 'event')}, {talk.count(done.columns, 'column')}, "
         f"{talk.seconds(done.seconds)}",
         quiet=quiet,

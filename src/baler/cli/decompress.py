@@ -16,6 +16,7 @@ from baler.cli import options, talk
     type=click.Choice(["ttree", "rntuple"]),
     help="What a ROOT file is to hold; by default what the original held.",
 )
+@options.needed_model
 @options.jobs
 @options.force
 @options.as_json
@@ -26,6 +27,7 @@ def decompress(
     source: str,
     target: str,
     form: str | None,
+    model: str | None,
     jobs: int | None,
     force: bool,
     as_json: bool,
@@ -48,7 +50,13 @@ def decompress(
 
     with talk.progress("decompressing", quiet=quiet) as report:
         done = api.decompress(
-            source, target, form=form, jobs=jobs, overwrite=force, progress=report
+            source,
+            target,
+            form=form,
+            model=model,
+            jobs=jobs,
+            overwrite=force,
+            progress=report,
         )
     if as_json:
         talk.print_json(done.to_json())

@@ -102,6 +102,11 @@ skip_unreadable = click.option(
     is_flag=True,
     help="Leave out branches that cannot be read, with a note, instead of refusing the file.",
 )
+needed_model = click.option(
+    "--model",
+    metavar="FILE",
+    help="The model of a file that only refers to one (made with --reference-model).",
+)
 chunk_size = click.option(
     "--chunk-size",
     metavar="SIZE",

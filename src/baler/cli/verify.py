@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.argument("original", metavar="ORIGINAL")
 @click.argument("file", metavar="FILE")
 @options.tree
+@options.needed_model
 @click.option("-a", "--all", "everything", is_flag=True, help=f"List all columns, not {TOP}.")
 @options.jobs
 @options.as_json
@@ -30,6 +31,7 @@ def verify(
     original: str,
     file: str,
     tree: str | None,
+    model: str | None,
     everything: bool,
     jobs: int | None,
     as_json: bool,
@@ -47,7 +49,7 @@ def verify(
     from baler import api
 
     with talk.progress("verifying", quiet=quiet) as report:
-        found = api.verify(original, file, tree=tree, jobs=jobs, progress=report)
+        found = api.verify(original, file, tree=tree, model=model, jobs=jobs, progress=report)
     if as_json:
         talk.print_json(found.to_json())
     else:

@@ -18,7 +18,7 @@ from baler.container.arrays import Ints
 from baler.container.blocks import Contents, apportion, unpack_block, unpack_learned, weights
 from baler.container.context import context_of, noting
 from baler.container.index import Index, unpack_index
-from baler.container.joint import Joint, counted, decode_group
+from baler.container.joint import Joint, counted, decode_group, total_of
 from baler.container.layout import (
     HEADER_SIZE,
     SPECULATIVE_SIZE,
@@ -52,8 +52,9 @@ class ColumnBytes:
 
     stored: int = 0  # its part of the blocks; the parts of all columns sum to the blocks
     codecs: dict[str, int] = field(default_factory=dict)  # descriptions, with numbers of chunks
-    learned: bool = False  # whether its group has a network, which may have coded it in each chunk
-    otherwise: int = 0  # about what chunks that the network coded would take without it
+    learned: int = 0  # of it, in chunks that a network coded
+    otherwise: int = 0  # about what these chunks would take without the network
+    has_network: bool = False  # whether a network might have coded it
 
 
 class Reader:
@@ -227,7 +228,8 @@ class Reader:
         if not stored.size:
             raise MissingModel(
                 f"{self._storage.name} needs the model {stored.sha256.hex()}"
-                f"{f' ({stored.name})' if stored.name else ''}, which is kept elsewhere: give it"
+                f"{f' ({stored.name})' if stored.name else ''}, which is kept elsewhere; "
+                "model=FILE or --model FILE gives it"
             )
         with noting(f"in the model in {self._storage.name}"):
             data = bytes(self._storage.read(self._index.model_offset, stored.size))
@@ -249,10 +251,26 @@ class Reader:
                     entry = found[column.name]
                     entry.stored += share
                     entry.codecs[codec] = entry.codecs.get(codec, 0) + 1
-                    entry.learned = group.learned
+                    entry.has_network = group.learned
                     if codecs.is_learned(payload):
+                        entry.learned += share
                         entry.otherwise += codecs.accounted(payload)[1]
         return found
+
+    def totals(self, chunk: int) -> dict[str, int]:
+        """Return the sum of each column of counts in a chunk; networks need not decode them."""
+        names = {column.counts for column in self.schema.columns}
+        groups = [
+            number for number, group in enumerate(self.recipe.groups)
+            if group.learned and counted(self.schema, group)
+        ]  # fmt: skip
+        found: dict[str, int] = {}
+        for number, contents in self._contents(chunk, groups).items():
+            members = counted(self.schema, self.recipe.groups[number])
+            for at, total in zip(members, contents.totals, strict=True):
+                found[self.schema.columns[at].name] = total
+        read = self.read(chunk, [name for name in names if name is not None and name not in found])
+        return found | {name: total_of(counts) for name, counts in read.columns.items()}
 
     def _entries_of(self, chunk: int) -> int:
         if not 0 <= chunk < len(self._index.entries):

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from baler.codecs import accounted, is_learned
 from baler.container.blocks import (
     Block,
     Contents,
@@ -59,6 +60,7 @@ class ColumnStatistics:
     stored_bytes: int = 0  # its part of the blocks; the parts of all columns sum to the blocks
     worst: float = 0.0  # largest error / bound; 0 where every bit was kept
     fallbacks: int = 0  # chunks in which the recipe failed its check, so that it was coded exactly
+    saved_bytes: int = 0  # about what the network saved, in the chunks that it coded
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,17 +194,23 @@ class Writer:
         try:
             blocks = self._map(lambda group: _pack(*group), groups)
             for (group, inside), block in zip(groups, blocks, strict=True):
-                self._append(block, group.columns, weights(inside.payloads))
+                self._append(block, group.columns, inside.payloads)
         except BaseException as failure:
             self._gap = failure
             raise
         self._entries.append(chunk.entries)
 
-    def _append(self, block: Block, columns: Sequence[int], sizes: Sequence[int]) -> None:
+    def _append(
+        self, block: Block, columns: Sequence[int], payloads: Sequence[bytes | memoryview]
+    ) -> None:
         self._target.write(block.stored)
         self._blocks.append((len(block.stored), block.saved, checksum(block.stored)))
-        for at, share in zip(columns, apportion(len(block.stored), sizes), strict=True):
-            self.statistics[self._schema.columns[at].name].stored_bytes += share
+        shares = apportion(len(block.stored), weights(payloads))
+        for at, payload, share in zip(columns, payloads, shares, strict=True):
+            statistics = self.statistics[self._schema.columns[at].name]
+            statistics.stored_bytes += share
+            if is_learned(payload):
+                statistics.saved_bytes += accounted(payload)[1] - share
 
     def _encode(self, chunk: Chunk) -> list[Contents]:
         """Return what all blocks hold; decoded columns are kept while others need them."""

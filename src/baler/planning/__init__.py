@@ -1,6 +1,7 @@
 """From what is asked (a policy) to what is done (a recipe), by looking at a sample."""
 
+from baler.planning.learned import learned_groups
 from baler.planning.plan import plan
 from baler.planning.policy import Policy
 
-__all__ = ["Policy", "plan"]
+__all__ = ["Policy", "learned_groups", "plan"]
