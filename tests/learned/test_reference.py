@@ -19,7 +19,7 @@ from baler.learned.axis import MAX_NUMBER, Axis, Ints
 from baler.learned.batch import Floats, forward
 from baler.learned.model import Model
 from baler.learned.network import BINS, ESCAPES, LEVELS, SLOTS, CollectionNet
-from baler.learned.placement import INVERSE, Placement, frequency
+from baler.learned.placement import INVERSE, Placement, frequency, place
 from baler.learned.rans import Encoder
 from baler.learned.task import Task
 from baler.quantise.lattice import Integers
@@ -245,6 +245,15 @@ def test_a_table_is_placed_around_its_number() -> None:
         shift = int(placement.low_bits)
         widest = int(np.argmax(np.diff(bins))) + int(placement.first)
         assert abs((widest << shift) - 1_000_000) <= 2 << shift
+
+
+def test_locations_are_limited_and_rounded_down() -> None:
+    axis = make_axis("x", "", "<i8", Integers())
+    column = single(axis, unit=3).collections[0].columns[0]
+    locations = np.array([-(1 << 30), -(1 << 24), -1, 0, 1, 1 << 24, 1 << 30])
+    outputs = np.stack([locations, 0 * locations, 0 * locations], 1)
+    expected = [-192, -192, -1, 0, 0, 192, 192]
+    assert place(axis, column, outputs, np.full(7, 5)).mu.tolist() == [320 + d for d in expected]
 
 
 def test_decisions_go_up_with_the_output() -> None:
