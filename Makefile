@@ -57,7 +57,7 @@ $(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt $(NATIVE)
 
 # Peers of the benchmark that have no wheel here are left out; tests of them are skipped, and say so.
 $(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt $(NATIVE)
-	$(INSTALL) --only-binary :all: -e '.[dev,parquet,bench]' || $(INSTALL) -e '.[dev,parquet]'
+	$(INSTALL) --only-binary :all: -e '.[dev,parquet,train,bench]' || $(INSTALL) -e '.[dev,parquet,train]'
 	touch $@
 
 clean:

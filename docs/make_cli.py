@@ -25,7 +25,7 @@ without `--force`. A target appears under its name when it is complete, and not 
 | 1 | data at fault: a damaged file, branches that cannot be read, a full disk |
 | 2 | call at fault: a bound that does not parse, a name that does not exist, a target that does |
 | 3 | `verify`, `bench`: a value is beyond its bound |
-| 130, 143 | interrupted, terminated; nothing was left behind |
+| 130, 143 | interrupted, terminated; nothing was left behind but, of `train`, where to go on |
 """
 
 

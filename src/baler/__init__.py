@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from baler.core.bounds import Absolute, Exact, Range, Relative, Sigma
     from baler.errors import BalerError
     from baler.planning import Policy
+    from baler.training import train
 
 __all__ = [
     "Absolute",
@@ -34,12 +35,14 @@ __all__ = [
     "decompress",
     "inspect",
     "open",
+    "train",
     "verify",
 ]
 
 _HOMES = {
     "BalerError": "baler.errors",
     "Policy": "baler.planning",
+    "train": "baler.training",
     **dict.fromkeys(("Absolute", "Exact", "Range", "Relative", "Sigma"), "baler.core.bounds"),
     **dict.fromkeys(("compress", "decompress", "inspect", "open", "verify"), "baler.api"),
 }

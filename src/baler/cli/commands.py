@@ -16,6 +16,7 @@ from baler.cli.bench import bench
 from baler.cli.compress import compress
 from baler.cli.decompress import decompress
 from baler.cli.inspect import inspect
+from baler.cli.train import train
 from baler.cli.verify import verify
 from baler.errors import BalerError, BoundBroken, Unreadable, UsageError
 
@@ -124,12 +125,13 @@ def cli() -> None:
       baler inspect events.baler                                    where the bytes go
       baler verify events.root events.baler                         whether all is kept
       baler decompress events.baler back.root
+      baler train a.root b.root -o events.balermodel                what columns say of each other
 
     `baler COMMAND --help` explains the rest, `baler compress --help` what bounds there are.
     """
 
 
-for _command in (compress, decompress, inspect, verify, bench):
+for _command in (compress, decompress, inspect, verify, train, bench):
     cli.add_command(_command)
 
 

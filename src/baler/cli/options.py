@@ -67,6 +67,14 @@ def _baler_target(ctx: click.Context, parameter: click.Parameter, value: str) ->
     return value
 
 
+def not_data(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Refuse as the path of a model what is none, or the name of a file of data."""
+    value = _target(ctx, parameter, value)
+    if value.lower().endswith((*FOREIGN, ".baler")):
+        raise click.BadParameter(f"{value!r} is to be a model, not a file of data")
+    return value
+
+
 source = click.argument("source", metavar="SOURCE")
 target = click.argument("target", metavar="TARGET", callback=_target)
 baler_target = click.argument("target", metavar="TARGET", callback=_baler_target)

@@ -15,6 +15,8 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from baler.training import Step
+
 PIPE_WIDTH = 200
 """Columns of a table that goes into a file or another program: names are not cut there."""
 
@@ -133,6 +135,40 @@ def steps(what: str, *, quiet: bool = False) -> Iterator[Callable[[str, str, int
         yield lambda whose, part, done, total: bar.update(
             task, description=f"{what} {whose}: {part}", completed=done, total=total
         )
+
+
+@contextmanager
+def training(*, quiet: bool = False) -> Iterator[Callable[[Step], None]]:
+    """Show how far a training is and what it is worth so far; line by line but on a terminal."""
+    if quiet:
+        yield lambda step: None
+        return
+    if not _bars():
+        yield lambda step: say(f"{100 * step.done:3.0f} %  {_worth(step)}")
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("training", total=1.0)
+        yield lambda step: bar.update(
+            task, description=f"training {_worth(step)}", completed=step.done
+        )
+
+
+def _worth(step: Step) -> str:
+    return (
+        f"{step.collection}: {step.bits:.3f} bits per value held out, "
+        f"{step.marginal:.3f} without a model"
+    )
 
 
 def _bars() -> bool:

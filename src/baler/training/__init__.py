@@ -1,5 +1,9 @@
-"""Training of learned models with PyTorch; nothing that reads or writes files imports this."""
+"""Training of learned models with PyTorch; nothing that reads or writes files imports this.
 
-from baler.training.train import Figures, Step, Training, train
+PyTorch itself is imported when a training begins.
+"""
+
+from baler.training.results import Figures, Step, Training
+from baler.training.train import train
 
 __all__ = ["Figures", "Step", "Training", "train"]

@@ -1,0 +1,294 @@
+"""A sample to networks, and what each of them is worth."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from baler.core.chunk import Chunk
+from baler.learned.axis import Axis
+from baler.learned.model import Model
+from baler.learned.network import Base, CollectionNet, Source
+from baler.planning import Policy
+from baler.quantise.lattice import Scaled
+from baler.training.batches import Batches
+from baler.training.checkpoint import Checkpoint
+from baler.training.dataset import Dataset
+from baler.training.design import CollectionDesign, Design
+from baler.training.freeze import frozen, odds
+from baler.training.loop import Progress, bits_of, train_net
+from baler.training.measure import Floats, Plain, with_model
+from baler.training.net import Net
+from baler.training.results import Figures, Step
+from baler.training.sample import Sample
+from baler.training.settings import Settings
+
+PAYS = 0.99
+"""A network is kept if it makes held-out events smaller by this factor at least."""
+LEAST_SHARE = 0.04
+"""Of the time, for a collection."""
+
+Tell = Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """The network of a collection, and what it is worth on held-out events."""
+
+    net: CollectionNet
+    marginal: Floats  # (columns,) bits per object without a model
+    coded: Floats  # (columns,) with it
+    floating: float  # bits per object of all columns before freezing, and after
+    frozen: float
+    objects: int
+    steps: int
+
+    @property
+    def name(self) -> str:
+        """What people call the collection."""
+        return collection_name(self.net)
+
+    @property
+    def best(self) -> Floats:
+        """Bits per object of each column if the smaller is always taken."""
+        return np.minimum(self.coded, self.marginal)
+
+    @property
+    def pays(self) -> bool:
+        """Whether it is worth keeping, whatever the bytes of the network."""
+        return bool(self.best.sum() < PAYS * self.marginal.sum())
+
+    def figures(self, *, kept: bool) -> Figures:
+        """Return the figures that people see."""
+        return Figures(
+            collection=self.name,
+            objects=self.objects,
+            columns=self.marginal.size,
+            marginal=float(self.marginal.sum()),
+            learned=float(self.best.sum()),
+            floating=self.floating,
+            frozen=self.frozen,
+            kept=kept,
+        )
+
+
+def collection_name(part: CollectionDesign | CollectionNet) -> str:
+    """Return what people call a collection: its counts without their "n"."""
+    return part.counts.removeprefix("n") or "events"
+
+
+def learn(
+    sample: Sample,
+    design: Design,
+    plain: Plain,
+    settings: Settings,
+    checkpoint: Checkpoint | None = None,
+    tell: Tell | None = None,
+    widths: Mapping[str, int] | None = None,
+) -> list[Learned]:
+    """Train a network for each collection of a design; ``plain`` are the held-out events.
+
+    ``widths`` are numbers of hidden units by counts, if they are not those of the settings.
+    """
+    marginals = [plain.bits(columns_of(design, part)) for part in design.collections]
+    shares = _shares(design, plain, marginals)
+    found = []
+    for i, (part, marginal) in enumerate(zip(design.collections, marginals, strict=True)):
+        report = _reporter(tell, part, float(marginal.sum()), sum(shares[:i]), shares[i])
+        own = replace(
+            settings,
+            seed=settings.seed + i,
+            minutes=settings.minutes * shares[i],
+            hidden=(widths or {}).get(part.counts, settings.hidden),
+        )
+        net, held, state = _train(sample, design, part, own, checkpoint, report)
+        floating = float(bits_of(net, held, held.size).sum())
+        whole = frozen(net.to("cpu"), design.axes, part)
+        coded = with_model(Model(design.axes, (whole,), odds()), 0, plain)
+        found.append(
+            Learned(
+                net=whole,
+                marginal=marginal,
+                coded=coded.total,
+                floating=floating,
+                frozen=float(coded.streams.sum()),
+                objects=held.size,
+                steps=state.step,
+            )
+        )
+    return found
+
+
+def columns_of(design: Design, part: CollectionDesign) -> list[str]:
+    """Return the names of the columns that a network is to code."""
+    return [design.axes[column.axis].column for column in part.columns]
+
+
+def _shares(design: Design, plain: Plain, marginals: Sequence[Floats]) -> list[float]:
+    """Return the part of the time for each collection: by what it takes without a model."""
+    cost = []
+    for part, marginal in zip(design.collections, marginals, strict=True):
+        cost.append(float(marginal.sum()) * plain.originals[columns_of(design, part)[0]].size)
+    least = max(LEAST_SHARE * sum(cost), 1.0)
+    cost = [max(c, least) for c in cost]
+    return [c / sum(cost) for c in cost]
+
+
+def _reporter(
+    tell: Tell | None, part: CollectionDesign, marginal: float, before: float, share: float
+) -> Callable[[float, float], None]:
+    """Return what tells how far the training is, given that of one network."""
+    name, columns = collection_name(part), len(part.columns)
+
+    def report(done: float, bits: float) -> None:
+        if tell is not None:
+            tell(Step(name, before + done * share, bits / columns, marginal / columns))
+
+    return report
+
+
+def _train(
+    sample: Sample,
+    design: Design,
+    part: CollectionDesign,
+    settings: Settings,
+    checkpoint: Checkpoint | None,
+    report: Callable[[float, float], None],
+) -> tuple[Net, Batches, Progress]:
+    """Return a trained network, the held-out objects, and what became of its training."""
+    device = settings.torch_device()
+    data = Dataset.of(design.axes, part, sample.trained)
+    held = Batches(Dataset.of(design.axes, part, sample.held_out), device)
+
+    def keep(now: Progress) -> None:
+        if checkpoint is not None:
+            checkpoint.save(part.counts, now)
+
+    with _reproducible(settings.seed, device, whole=settings.steps is not None):
+        widths = data.event.shape[1], data.parent.shape[1]
+        net = Net(design.axes, part, widths, settings.hidden, settings.shapes).to(device)
+        state = train_net(
+            net,
+            Batches(data, device),
+            held,
+            seconds=60 * settings.minutes,
+            steps=settings.steps,
+            seed=settings.seed,
+            start=None if checkpoint is None else checkpoint.load(part.counts),
+            report=report,
+            keep=keep,
+        )
+        keep(state)
+    return net, held, state
+
+
+@contextmanager
+def _reproducible(seed: int, device: torch.device, *, whole: bool) -> Iterator[None]:
+    """Let PyTorch draw numbers from a seed, and add in one order (on CUDA only if ``whole``)."""
+    strict = whole or device.type == "cpu"
+    before = torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*deterministic")
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(strict or before, warn_only=device.type != "cpu")
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before)
+
+
+def checkpoint_of(
+    target: Path, sample: Sample, design: Design, policy: Policy, settings: Settings
+) -> Checkpoint:
+    """Return the checkpoint of a training, if there is one, beside the model to be."""
+    key = {
+        **asdict(settings),
+        "minutes": None if settings.steps else settings.minutes,
+        "policy": [[glob, str(bound)] for glob, bound in policy.rules],
+        "design": repr(design),
+        "trained": _mark(sample.trained),
+        "held out": _mark(sample.held_out),
+        "torch": torch.__version__,
+    }
+    return Checkpoint(target.with_name(target.name + ".partial"), key)
+
+
+def _mark(chunk: Chunk) -> int:
+    mark = 0
+    for name, values in chunk.columns.items():
+        mark = zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(name.encode(), mark))
+    return mark
+
+
+def made_of(
+    axes: Sequence[Axis], learned: Sequence[Learned], kept: Sequence[bool], notes: dict[str, Any]
+) -> Model:
+    """Return the model of the networks kept, with the figures of all in its notes."""
+    nets = [part.net for part, keep in zip(learned, kept, strict=True) if keep]
+    figures = [part.figures(kept=keep) for part, keep in zip(learned, kept, strict=True)]
+    taken = {part.name: part.steps for part in learned}
+    told = [_rounded(figure.to_json()) for figure in figures]
+    return model_of(axes, nets, {**notes, "taken": taken, "figures": told})
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
+
+
+def model_of(axes: Sequence[Axis], nets: Sequence[CollectionNet], notes: dict[str, Any]) -> Model:
+    """Return the model of some networks, with only those axes that they code or look at."""
+    used: set[int] = set()
+    for net in nets:
+        used |= {s.axis for s in (*net.event_sources, *net.parent_sources)}
+        used |= {column.axis for column in net.columns}
+        used |= {column.base_axis for column in net.columns if column.base is Base.PARENT}
+    while True:
+        lattices = [axes[i].lattice for i in used]
+        above = {lattice.parent for lattice in lattices if isinstance(lattice, Scaled)}
+        if above <= used:
+            break
+        used |= above
+    place = {old: new for new, old in enumerate(sorted(used))}
+    return Model(
+        tuple(_axis_at(axes[old], place) for old in place),
+        tuple(_net_at(net, place) for net in nets),
+        odds(),
+        notes,
+    )
+
+
+def _axis_at(axis: Axis, place: dict[int, int]) -> Axis:
+    lattice = axis.lattice
+    if not isinstance(lattice, Scaled):
+        return axis
+    return replace(axis, lattice=replace(lattice, parent=place[lattice.parent]))
+
+
+def _net_at(net: CollectionNet, place: dict[int, int]) -> CollectionNet:
+    """Return a network whose axes are at other places."""
+
+    def moved(sources: Sequence[Source]) -> tuple[Source, ...]:
+        return tuple(replace(source, axis=place[source.axis]) for source in sources)
+
+    columns = (
+        replace(
+            column,
+            axis=place[column.axis],
+            base_axis=place[column.base_axis] if column.base is Base.PARENT else 0,
+        )
+        for column in net.columns
+    )
+    return replace(
+        net,
+        columns=tuple(columns),
+        event_sources=moved(net.event_sources),
+        parent_sources=moved(net.parent_sources),
+    )

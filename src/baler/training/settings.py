@@ -1,0 +1,60 @@
+"""How a training goes, besides the events that it sees."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from baler.errors import UsageError
+from baler.learned.checks import MAX_TABLES, MAX_WIDTH
+from baler.learned.checks import STEP as UNITS
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Length, place, seed and size; raises UsageError if they make no sense."""
+
+    minutes: float = 10.0
+    steps: int | None = None  # of every network, instead of minutes
+    device: str = "auto"
+    seed: int = 0
+    hidden: int = 128
+    shapes: int = 8
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 < self.minutes < math.inf:
+            raise UsageError(f"a training takes some minutes, not {self.minutes}")
+        if self.steps is not None and self.steps < 1:
+            raise UsageError(f"a training takes at least one step, not {self.steps}")
+        if self.device not in DEVICES:
+            raise UsageError(f"there is no device {self.device!r}; known are {', '.join(DEVICES)}")
+        if self.hidden % UNITS or not UNITS <= self.hidden <= MAX_WIDTH:
+            raise UsageError(
+                f"a network has a multiple of {UNITS} hidden units, up to {MAX_WIDTH}, "
+                f"not {self.hidden}"
+            )
+        if not 1 <= self.shapes <= MAX_TABLES:
+            raise UsageError(f"a column has 1 to {MAX_TABLES} shapes, not {self.shapes}")
+        if self.seed < 0:
+            raise UsageError(f"a seed is not negative, like {self.seed}")
+
+    def notes(self) -> dict[str, Any]:
+        """Return what a model says of its training."""
+        length = {"steps": self.steps} if self.steps else {"minutes": self.minutes}
+        return {"seed": self.seed, "hidden": self.hidden, "shapes": self.shapes, **length}
+
+    def torch_device(self) -> torch.device:
+        """Return the device to train on; raises UsageError if it is not there."""
+        import torch
+
+        there = torch.cuda.is_available()
+        if self.device == "cuda" and not there:
+            raise UsageError("there is no CUDA device that PyTorch can use; try --device cpu")
+        return torch.device("cuda" if there and self.device != "cpu" else "cpu")
