@@ -34,10 +34,10 @@ def external_columns(axes: Sequence[Axis], net: CollectionNet) -> tuple[str, ...
     return tuple(sorted(names - {""}))
 
 
-def counts_of(net: CollectionNet, entries: int, column: Values) -> Ints:
-    """Return the number of objects of each event; events are objects of runs of events."""
-    if net.counts:
-        return column(net.counts).astype(np.int64)
+def counts_of(name: str, entries: int, column: Values) -> Ints:
+    """Return the objects of each event of the collection with these counts; "" for runs."""
+    if name:
+        return column(name).astype(np.int64)
     runs = np.full(-(-entries // RUN), RUN, np.int64)
     if entries % RUN:
         runs[-1] = entries % RUN
@@ -57,7 +57,7 @@ def task_of(
     (all of them for an encoder); those that are not known are not given. An encoder replaces
     ``given``.
     """
-    counts = counts_of(net, entries, column)
+    counts = counts_of(net.counts, entries, column)
     size = int(counts.sum())
     parents = column(net.key).astype(np.int64) if net.key else np.zeros(counts.size, np.int64)
     classes = np.zeros((len(net.columns), size), np.uint8)
@@ -71,8 +71,8 @@ def task_of(
     return Task(
         counts=counts,
         parent_counts=parents,
-        event_features=_event_features(axes, net.event_sources, counts.size, column),
-        parent_features=_parent_features(axes, net.parent_sources, int(parents.sum()), column),
+        event_features=event_features(axes, net.event_sources, counts.size, column),
+        parent_features=parent_features(axes, net.parent_sources, int(parents.sum()), column),
         parent_bases=_parent_bases(axes, net, int(parents.sum()), column),
         given=given,
         classes=classes,
@@ -89,9 +89,10 @@ def _keys(axis: Axis) -> Ints:
     return np.array([max(-1, min(value, 1 << 31)) for value in values], np.int64)
 
 
-def _event_features(
+def event_features(
     axes: Sequence[Axis], sources: Sequence[Source], events: int, column: Values
 ) -> Features:
+    """Return the features of events, (events, features)."""
     parts = [np.zeros((events, 0), np.int16)]
     made: dict[int, tuple[Features, Ints | None, Ints]] = {}
     for source in sources:
@@ -109,9 +110,10 @@ def _event_features(
     return np.ascontiguousarray(np.concatenate(parts, 1))
 
 
-def _parent_features(
+def parent_features(
     axes: Sequence[Axis], sources: Sequence[Source], parents: int, column: Values
 ) -> Features:
+    """Return the features of parents, (parents, features)."""
     parts = [np.zeros((parents, 0), np.int16)]
     for source in sources:
         axis = axes[source.axis]
