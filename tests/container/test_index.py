@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from baler.container.index import Index, pack_index, unpack_index
+from baler.container.layout import LEARNED, MAX_MODEL_BYTES
+from baler.container.sections import StoredModel
 from baler.core.bounds import Absolute, Exact, Range, Sigma
 from baler.core.recipe import ColumnRecipe, Group, Recipe
 from baler.core.schema import Column, Field, Fixed, Leaf, List, Node, Option, Record, Schema
@@ -205,3 +207,33 @@ def test_tables_that_cannot_be(
     assert unpack_index(pack_index(index), 50).sizes.tolist() == [[10, 10], [10, 20]]
     with pytest.raises(FormatError, match=message):
         unpack_index(pack_index(replace(index, **change)), size)
+
+
+MODEL = StoredModel(bytes(range(32)), 7, "jets.model")
+
+
+@pytest.mark.parametrize("model", [MODEL, StoredModel(bytes(32))])
+def test_learned_groups_and_their_model(model: StoredModel) -> None:
+    schema = Schema(COLUMNS, ())
+    group = Group((2, 3), network=5, parents=(1, 0))
+    recipe = Recipe((EXACT,) * 4, (Group((0, 1), solid=True), group))
+    plain = index_of(schema, Recipe(recipe.columns, (recipe.groups[0], Group((2, 3)))))
+    sizes = np.array([[10, 10], [10, 20]])
+    index = Index(
+        schema, recipe, np.array([5, 6]), sizes, 0 * sizes, sizes.astype(np.uint32), model=model
+    )
+    found = unpack_index(pack_index(index), 50 + model.size, LEARNED)
+    assert (found.recipe, found.model) == (recipe, model)
+    assert (found.version, found.model_offset) == (LEARNED, 62)
+    assert plain.version == 1
+    with pytest.raises(FormatError):
+        unpack_index(pack_index(index), 50 + model.size)
+    for size in (49 + model.size, 0):
+        with pytest.raises(Corrupt):
+            unpack_index(pack_index(index), size, LEARNED)
+
+
+def test_models_have_a_limit() -> None:
+    assert StoredModel(bytes(32), MAX_MODEL_BYTES).size == 1 << 26
+    with pytest.raises(Corrupt, match="more than 67108864"):
+        StoredModel(bytes(32), MAX_MODEL_BYTES + 1)

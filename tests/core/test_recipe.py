@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler.core.bounds import Exact
-from baler.core.recipe import ColumnRecipe, Recipe, decoding_order, dependencies
+from baler.core.recipe import ColumnRecipe, Group, Recipe, decoding_order, dependencies
 from baler.core.schema import Column, Schema
 from baler.errors import Corrupt
 
@@ -60,3 +60,29 @@ def test_long_chains_do_not_exhaust_the_stack() -> None:
     n = 20_000
     schema, recipe = build([[i + 1] for i in range(n - 1)] + [[]], [None] * n)
     assert decoding_order(schema, recipe) == tuple(reversed(range(n)))
+
+
+def test_columns_of_a_learned_group_need_what_any_of_them_needs() -> None:
+    schema, recipe = build([[], [], [5], [2], [], []], [None, 0, None, None, None, None])
+    learned = Group((1, 2, 3), network=0, parents=(4,))
+    recipe = Recipe(recipe.columns, (Group((0, 4, 5)), learned))
+    needs = dependencies(schema, recipe)
+    assert [set(needs[i]) for i in (1, 2)] == [{0, 4, 5}] * 2
+    assert set(needs[3]) == {0, 2, 4, 5}
+    order = decoding_order(schema, recipe)
+    at = order.index(1)
+    assert sorted(order[at : at + 3]) == [1, 2, 3]
+    assert order.index(2) < order.index(3)
+    assert max(map(order.index, (0, 4, 5))) < at
+
+
+@pytest.mark.parametrize("parents", [(3,), (2,)])
+def test_columns_coded_together_do_not_depend_on_each_other_through_others(
+    parents: tuple[int, ...],
+) -> None:
+    """Column 2 needs 0, which is coded together with 1; so neither may need 2, nor what needs 2."""
+    schema, recipe = build([[], [], [0], [2]], [None] * 4)
+    groups = (Group((0, 1), network=0, parents=parents), Group((2, 3)))
+    with pytest.raises(Corrupt, match="depends on itself"):
+        decoding_order(schema, Recipe(recipe.columns, groups))
+    assert decoding_order(schema, Recipe(recipe.columns, (Group((0, 1), network=0), groups[1])))

@@ -148,21 +148,22 @@ class Joint:
         decoded: Mapping[int, Array],
     ) -> dict[int, Array]:
         """Return the learned columns; ``decoded`` has all others that are needed."""
-        known, own = dict(decoded), {}
-        learned = {j: p for j, p in enumerate(contents.payloads) if codecs.is_learned(p)}
-        for j, at in enumerate(self.group.columns):
-            if j not in learned:
-                own[j] = self.axis(j, known).split(known[at])
+        known, own, learned = dict(decoded), {}, {}
+        for j, (at, payload) in enumerate(zip(self.group.columns, contents.payloads, strict=True)):
+            column = self.schema.columns[at]
+            with noting(f"in column {column.name!r}"):
+                if codecs.is_learned(payload):
+                    learned[j] = codecs.decode_learned(payload, column.dtype, size)
+                else:
+                    own[j] = self.axis(j, known).split(known[at])
         task = self.task(entries, size, own, decoded)
         kernel.decode(self.model, self.net, task, [bytes(stream) for stream in contents.streams])
         for j in self.units_first():
             if j in learned:
                 at = self.group.columns[j]
-                with noting(f"in column {self.schema.columns[at].name!r}"):
-                    part = codecs.decode_learned(learned[j], self.schema.columns[at].dtype, size)
-                    known[at] = self.axis(j, known).join(
-                        task.classes[j], task.numbers[j], part.verbatim
-                    )
+                axis, verbatim = self.axis(j, known), learned[j].verbatim
+                with noting(f"in column {axis.column!r}"):
+                    known[at] = axis.join(task.classes[j], task.numbers[j], verbatim)
         return {self.group.columns[j]: known[self.group.columns[j]] for j in learned}
 
 

@@ -104,7 +104,6 @@ class Writer:
         self._schema = schema
         self._recipe = recipe
         self._model = model
-        self._joints = _joints(schema, recipe, model)
         self._threads = threads
         self._progress = progress
         self._solid = {at: group.solid for group in recipe.groups for at in group.columns}
@@ -113,6 +112,7 @@ class Writer:
         self._entries: list[int] = []
         self._blocks: list[tuple[int, int, int]] = []  # size, saved, checksum
         pack_index(self._index())
+        self._joints = _joints(schema, recipe, model)
         levels = Levels(schema, recipe)
         self._levels = levels.of(range(len(schema.columns)))
         self._expiry = _expiry(self._levels, levels.needs)
