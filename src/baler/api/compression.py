@@ -121,7 +121,7 @@ def _compress(
             within = (done - raw) / max(chunk.nbytes, 1) * chunk.entries
             progress((entries + within) / max(source.entries, 1), done)
 
-    recipe, model, notes = asked_model.planned(schema, first, policy)
+    recipe, model, notes = asked_model.planned(schema, first, policy, source.entries)
     encoding += time.perf_counter()
     with Writer(
         target,

@@ -20,8 +20,9 @@ from baler.planning import Policy, learned_groups, plan
 GivenModel = str | os.PathLike[str] | Model | None
 """The path or URL of a model, or a model."""
 
-ModelMaker = Callable[[Schema, Recipe, Chunk], Model | None]
-"""Makes a model for a file of which this is the first chunk; None if that is not worth it."""
+ModelMaker = Callable[[Schema, Recipe, Chunk, int], tuple[Model | None, tuple[str, ...]]]
+"""Makes a model for a file of so many entries, of which this is the first chunk; None if that is
+not worth it. Says why, in notes."""
 
 NONE = "none"
 
@@ -61,18 +62,19 @@ class Asked:
         return cls(load(given), not reference, name)
 
     def planned(
-        self, schema: Schema, first: Chunk, policy: Policy
+        self, schema: Schema, first: Chunk, policy: Policy, entries: int
     ) -> tuple[Recipe, UsedModel | None, tuple[str, ...]]:
-        """Return the recipe of a file, the model that it uses, and what this cannot be used for."""
+        """Return the recipe of a file, the model that it uses, and notes on this one."""
         if self.model is None:
             return plan(schema, first, policy), None, ()
         model = self.model
+        reasons: tuple[str, ...] = ()
         if not isinstance(model, Model):
             recipe = plan(schema, first, policy)
-            made = model(schema, recipe, first)
+            made, reasons = model(schema, recipe, first, entries)
             if made is None:
-                return recipe, None, ()
+                return recipe, None, reasons
             model = made
         groups, notes = learned_groups(model, schema, policy)
         used = UsedModel(model, self.embedded, self.name)
-        return plan(schema, first, policy, groups), used, notes
+        return plan(schema, first, policy, groups), used, (*reasons, *notes)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from baler.cli import options, talk
+from baler.errors import UsageError
+
+if TYPE_CHECKING:
+    from baler.api import ModelMaker
+    from baler.core.chunk import Chunk
+    from baler.core.recipe import Recipe
+    from baler.core.schema import Schema
+    from baler.learned.model import Model
+
+AUTO = "auto"
+MINUTES = 5.0
 
 
 @click.command(short_help="Compress a ROOT, Parquet or npz file.")
@@ -19,7 +32,14 @@ from baler.cli import options, talk
     "--model",
     metavar="FILE",
     help="A learned model, which codes the columns that it was trained for wherever that takes "
-    "fewer bytes; 'none' (the default) for none.",
+    "fewer bytes; 'none' (the default) for none; 'auto' to train one on SOURCE, which is kept if "
+    "it saves more bytes than it takes.",
+)
+@click.option(
+    "--minutes",
+    metavar="N",
+    type=click.FloatRange(min=0, min_open=True),
+    help=f"With --model auto: how long to train, {MINUTES:g} by default.",
 )
 @click.option(
     "--reference-model",
@@ -43,6 +63,7 @@ def compress(
     tree: str | None,
     skip_unreadable: bool,
     model: str | None,
+    minutes: float | None,
     reference_model: bool,
     chunk_size: str,
     jobs: int | None,
@@ -63,9 +84,14 @@ def compress(
       baler compress events.root:Events events.baler -p nano.toml
       baler compress events.root events.baler -b '*=rel 2^-11' -b '*_phi=abs 2.5e-4'
       baler compress events.root events.baler -b 'Muon_dxy=sigma 0.1 Muon_dxyErr'
-      baler compress events.root events.baler -p nano.toml --model nano.model
+      baler compress events.root events.baler -p nano.toml --model nano.balermodel
+      baler compress events.root events.baler -p nano.toml --model auto
     """
     options.check_free(target, force=force)
+    if minutes is not None and model != AUTO:
+        raise UsageError("--minutes is for --model auto")
+    if reference_model and model == AUTO:
+        raise UsageError("--reference-model needs a FILE to refer to; --model auto makes none")
     from baler import api
     from baler.core.size import format_size
 
@@ -78,7 +104,7 @@ def compress(
             dither=dither,
             tree=tree,
             skip_unreadable=skip_unreadable,
-            model=model,
+            model=_automatic(minutes or MINUTES, quiet=quiet) if model == AUTO else model,
             reference_model=reference_model,
             chunk_size=chunk_size,
             jobs=jobs,
@@ -96,3 +122,20 @@ def compress(
         quiet=quiet,
     )
     talk.notes(done.notes, quiet=quiet)
+
+
+def _automatic(minutes: float, *, quiet: bool) -> ModelMaker:
+    """Return what makes a model for a file while it is compressed, and shows how far that is."""
+    from baler import training
+
+    training.need_torch()
+    settings = training.Settings(minutes=minutes)
+
+    def make(
+        schema: Schema, recipe: Recipe, first: Chunk, entries: int
+    ) -> tuple[Model | None, tuple[str, ...]]:
+        with talk.training(quiet=quiet) as report:
+            maker = training.ForThisFile(settings, progress=report)
+            return maker(schema, recipe, first, entries)
+
+    return make

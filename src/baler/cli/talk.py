@@ -84,7 +84,10 @@ def count(number: int, singular: str) -> str:
 
 @contextmanager
 def progress(what: str, *, quiet: bool = False) -> Iterator[Report | None]:
-    """Show a bar with size, speed and time left, if standard error is a terminal."""
+    """Show a bar with size, speed and time left, if standard error is a terminal.
+
+    It appears with the first report.
+    """
     if quiet or not _bars():
         yield None
         return
@@ -102,15 +105,18 @@ def progress(what: str, *, quiet: bool = False) -> Iterator[Report | None]:
         transient=True,
     )
     start = time.monotonic()
-    with bar:
-        task = bar.add_task(what, total=1.0, amount="")
+    task = bar.add_task(what, total=1.0, amount="")
 
-        def report(fraction: float, done: int) -> None:
-            speed = done / max(time.monotonic() - start, 1e-3)
-            amount = f"{format_size(done)}  {format_size(speed)}/s"
-            bar.update(task, completed=fraction, amount=amount)
+    def report(fraction: float, done: int) -> None:
+        bar.start()
+        speed = done / max(time.monotonic() - start, 1e-3)
+        amount = f"{format_size(done)}  {format_size(speed)}/s"
+        bar.update(task, completed=fraction, amount=amount)
 
+    try:
         yield report
+    finally:
+        bar.stop()
 
 
 @contextmanager

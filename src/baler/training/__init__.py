@@ -3,7 +3,9 @@
 PyTorch itself is imported when a training begins.
 """
 
+from baler.training.automatic import ForThisFile
 from baler.training.results import Figures, Step, Training
-from baler.training.train import train
+from baler.training.settings import Settings
+from baler.training.train import need_torch, train
 
-__all__ = ["Figures", "Step", "Training", "train"]
+__all__ = ["Figures", "ForThisFile", "Settings", "Step", "Training", "need_torch", "train"]
