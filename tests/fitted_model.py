@@ -39,7 +39,7 @@ Array = npt.NDArray[Any]
 F4, I4, U1, U4, I2 = (np.dtype(name) for name in ("<f4", "<i4", "|u1", "<u4", "<i2"))
 COLUMNS = (
     Column("run", U4),
-    Column("nJet", U1),
+    Column("nJet", I4),
     Column("nCand", I4),
     Column("MET_pt", F4),
     Column("MET_copy", F4),
@@ -74,10 +74,10 @@ WIDTH = 32
 def events(entries: int, seed: int = 0, *, jets: float = 2, drifted: bool = False) -> Chunk:
     """Return events with so many jets; drifted ones have other momenta."""
     rng = np.random.default_rng(seed)
-    n_jet = rng.poisson(jets, entries).astype(U1)
+    n_jet = rng.poisson(jets, entries).astype(I4)
     cands = (rng.poisson(3, entries) * (n_jet > 0)).astype(I4)
     n, m = int(n_jet.sum()), int(cands.sum())
-    first = np.repeat(np.cumsum(n_jet.astype(int)) - n_jet, cands)
+    first = np.repeat(np.cumsum(n_jet) - n_jet, cands)
     index = (rng.integers(0, 255, m) % np.maximum(np.repeat(n_jet, cands), 1)).astype(I2)
     phi = rng.uniform(-3, 3, n)
     met = rng.lognormal(3, 0.5, entries).astype(F4)

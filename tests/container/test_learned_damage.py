@@ -114,7 +114,7 @@ def test_hostile_blocks_with_right_checksums(
 
 
 RAW = b"\x00"
-PLAIN = [RAW + bytes([1]) * 4, RAW + bytes(16)]  # nJet and MET_pt of 4 entries
+PLAIN = [RAW + b"\1\0\0\0" * 4, RAW + bytes(16)]  # nJet and MET_pt of 4 entries
 
 
 @pytest.mark.parametrize(
