@@ -77,4 +77,8 @@ def test_the_page_lists_the_limits(page: str) -> None:
         layout.MAX_INDEX_BYTES.bit_length() - 1,
         layout.MAX_SOLID_BYTES.bit_length() - 1,
         MAX_COLUMN_BYTES.bit_length() - 1,
+        layout.MAX_ITEMS.bit_length() - 1,
+        layout.MAX_MODEL_BYTES.bit_length() - 1,
+        layout.MAX_JOINT_VALUES.bit_length() - 1,
     ]
+    assert f"number of streams, at most {layout.MAX_LANES}" in page
