@@ -22,7 +22,7 @@ of each kernel is that it decodes what it encodes, and makes the streams of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,9 +39,11 @@ from baler.learned.network import (
     Base,
     CollectionNet,
     ColumnNet,
+    ObjectSource,
     Source,
     collection_shapes,
     column_shapes,
+    object_width,
     source_width,
 )
 from baler.learned.task import NO_BASE, Task
@@ -116,23 +118,31 @@ def axes() -> tuple[Axis, ...]:
         make_axis("Cand_dxy", "nCand", "<f4", Scaled(0.25, np.empty(0), 10), features=()),
         make_axis("Cand_charge", "nCand", "<i4", Integers(), numeric=False, features=_FEATURES[:1]),
         make_axis("Cand_big", "nCand", "<u8", Integers(), period=1 << 53, features=_FEATURES[3:5]),
+        make_axis("Cand_eta", "nCand", "<f4", Uniform(0.01), atoms=[9.0], features=_FEATURES),
+        make_axis("Cand_deta", "nCand", "<f8", Uniform(0.01), period=101, features=_FEATURES[2:]),
     )
 
 
 _BASES = {
     "Jet_pt": Base.PREVIOUS,
-    "Jet_phi": Base.PREVIOUS,
+    "Jet_phi": Base.OBJECT,
     "Cand_jetIdx": Base.PREVIOUS,
     "Cand_pt": Base.PEER,
     "Cand_dz": Base.PARENT,
     "Cand_phi": Base.PARENT,
-    "Cand_err": Base.PREVIOUS,
+    "Cand_err": Base.CENTROID,
     "Cand_dxy": Base.PEER,
-    "Cand_big": Base.PEER,
+    "Cand_big": Base.CENTROID,
+    "Cand_eta": Base.OBJECT,
+    "Cand_deta": Base.CENTROID,
+}
+_DERIVED = {
+    "nJet": (ObjectSource(0, 3, (0,), -2), ObjectSource(255, 4, (1, 0), 7)),
+    "nCand": (ObjectSource(14, 14, (3, 4, 5, 0), 1), ObjectSource(3, 8, (), 1 - MAX_NUMBER)),
 }
 
 
-def random_model(rng: Rng, *, width: int = 32, ranks: int = 3, strength: int = 200) -> Model:
+def random_model(rng: Rng, *, width: int = 32, ranks: int = 10, strength: int = 200) -> Model:
     """Return a valid model with everything in it; ``strength`` is how large weights get."""
     known = axes()
     places = {axis.column: at for at, axis in enumerate(known)}
@@ -141,6 +151,8 @@ def random_model(rng: Rng, *, width: int = 32, ranks: int = 3, strength: int = 2
         counts: str, key: str, events: Sequence[Source], parents: Sequence[Source]
     ) -> CollectionNet:
         own = [at for at, axis in enumerate(known) if axis.counts == counts]
+        derived = _DERIVED.get(counts, ())
+        weight = random_weight(rng, known, own) if key else {}
         shapes = collection_shapes(
             width,
             ranks,
@@ -148,6 +160,9 @@ def random_model(rng: Rng, *, width: int = 32, ranks: int = 3, strength: int = 2
             sum(source_width(known[source.axis]) for source in parents),
             sum(len(known[at].features) for at in own),
             has_key=bool(key),
+            objects=object_width(known, derived),
+            has_weight=bool(weight),
+            slots=weight.get("slots", 0),
         )
         return CollectionNet(
             counts=counts,
@@ -159,7 +174,7 @@ def random_model(rng: Rng, *, width: int = 32, ranks: int = 3, strength: int = 2
                     known[at],
                     at,
                     _BASES.get(known[at].column, Base.CENTER),
-                    places["Jet_pt"],
+                    base_axis(known[at].column, places, derived),
                     width,
                     strength,
                 )
@@ -167,6 +182,8 @@ def random_model(rng: Rng, *, width: int = 32, ranks: int = 3, strength: int = 2
             ),
             event_sources=tuple(events),
             parent_sources=tuple(parents),
+            object_sources=derived,
+            **weight,
             **{name: _weights(rng, shape, strength) for name, shape in shapes.items()},
         )
 
@@ -186,6 +203,29 @@ def random_model(rng: Rng, *, width: int = 32, ranks: int = 3, strength: int = 2
     )
 
 
+def base_axis(column: str, places: Mapping[str, int], derived: Sequence[ObjectSource]) -> int:
+    """Return what the base of a column is taken from."""
+    match _BASES.get(column):
+        case Base.PARENT:
+            return places["Jet_pt"]
+        case Base.OBJECT:
+            return [source.axis for source in derived].index(places[column])
+    return 0
+
+
+def random_weight(rng: Rng, known: Sequence[Axis], own: Sequence[int]) -> dict[str, Any]:
+    """Return what says which weights a network has."""
+    at = [known[i].column for i in own].index("Cand_pt")
+    count = int(rng.choice([1, 2, 50, 5000]))
+    return {
+        "weight": at,
+        "weight_first": known[own[at]].center - int(rng.integers(0, count)),
+        "weight_count": count,
+        "weight_unit": float(rng.choice([1e-300, 0.03, 1.0, 1e5])),
+        "slots": int(rng.choice([0, 1, 3, 16])),
+    }
+
+
 def random_column(
     rng: Rng, axis: Axis, at: int, base: Base, base_axis: int, width: int, strength: int
 ) -> ColumnNet:
@@ -202,7 +242,7 @@ def random_column(
     return ColumnNet(
         axis=at,
         base=base,
-        base_axis=base_axis if base is Base.PARENT else 0,
+        base_axis=base_axis,
         unit=int(rng.integers(0, 1 << int(rng.integers(1, 39)))),
         level=int(rng.choice([0, 32, 60, 90, 250, LEVELS - 1])),
         offsets=rng.integers(-(1 << 22), 1 << 22, shapes["offsets"]).astype(np.int32),
@@ -240,9 +280,13 @@ def random_task(
     most: int = 6,
     given: Sequence[int] = (),
 ) -> Task:
-    """Return objects for a network: up to ``most`` in each event; ``given`` columns are given."""
+    """Return objects for a network.
+
+    There are up to ``most`` in each event, thrice that in a few; ``given`` columns are given.
+    """
     own = [model.axes[column.axis] for column in net.columns]
     counts = rng.integers(0, most + 1, events) * (rng.integers(0, 4, events) > 0)
+    counts *= rng.choice([1, 3], events, p=[0.9, 0.1])
     parent_counts = rng.integers(0, 4, events) * bool(net.key)
     objects, parents = int(counts.sum()), int(parent_counts.sum())
     classes = np.empty((len(own), objects), np.uint8)
@@ -252,9 +296,11 @@ def random_task(
     bases = np.full((len(own), parents), NO_BASE, np.int64)
     for j, column in enumerate(net.columns):
         if column.base is Base.PARENT and objects:
-            near = numbers[j][rng.integers(0, objects, parents)] + rng.integers(-3, 4, parents)
-            near = np.clip(near, 1 - MAX_NUMBER, MAX_NUMBER - 1)
-            bases[j] = np.where(rng.integers(0, 5, parents) > 0, near, NO_BASE)
+            bases[j] = _near(rng, numbers[j][rng.integers(0, objects, parents)])
+    of_objects = np.full_like(numbers, NO_BASE)
+    for j, column in enumerate(net.columns):
+        if column.base is Base.OBJECT:
+            of_objects[j] = _near(rng, numbers[j])
     first = own[0]
     keys = np.full(len(first.atoms), -1, np.int64)
     if first.dtype.kind in "iu":
@@ -265,6 +311,9 @@ def random_task(
         event_features=_features(rng, (events, net.event.shape[1])),
         parent_features=_features(rng, (parents, net.parent.shape[1])),
         parent_bases=bases,
+        object_features=_features(rng, (objects, net.object.shape[1])),
+        object_bases=of_objects,
+        weights=rng.integers(1, rng.choice([2, 1000, (1 << 20) + 1]), net.weight_count),
         given=np.isin(np.arange(len(own)), given),
         classes=classes,
         numbers=numbers,
@@ -300,6 +349,12 @@ def random_column_values(
     classes = np.where(rng.integers(0, 20, size) > 0, classes, axis.verbatim)
     off = (classes < axis.on_lattice) | (classes == axis.verbatim)
     return classes.astype(np.uint8), np.where(off, axis.center, numbers).astype(np.int64)
+
+
+def _near(rng: Rng, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return bases near numbers, and some that are none."""
+    near = np.clip(numbers + rng.integers(-3, 4, numbers.size), 1 - MAX_NUMBER, MAX_NUMBER - 1)
+    return np.where(rng.integers(0, 5, numbers.size) > 0, near, NO_BASE)
 
 
 def _features(rng: Rng, shape: tuple[int, ...]) -> npt.NDArray[np.int16]:
@@ -365,6 +420,9 @@ def single_task(classes: Sequence[int], numbers: Sequence[int], atoms: int = 0) 
         event_features=np.zeros((1, 0), np.int16),
         parent_features=np.zeros((0, 0), np.int16),
         parent_bases=np.zeros((1, 0), np.int64),
+        object_features=np.zeros((len(numbers), 0), np.int16),
+        object_bases=np.full((1, len(numbers)), NO_BASE),
+        weights=np.zeros(0, np.int64),
         given=np.zeros(1, np.bool_),
         classes=np.array([classes], np.uint8),
         numbers=np.array([numbers], np.int64),

@@ -25,6 +25,7 @@ from baler.learned.network import (
     Base,
     CollectionNet,
     ColumnNet,
+    ObjectSource,
     Source,
 )
 from baler.learned.stored import MAGIC, VERSION
@@ -228,6 +229,18 @@ def with_axes(change: Mapping[int, dict[str, Any]]) -> Callable[[], Model]:
     return make
 
 
+def derived(**change: Any) -> Callable[[], Model]:
+    """Return what makes a model with another derived quantity of children."""
+    source = replace(ObjectSource(0, 8, (0, 3), 1), **change)
+    return changed(CHILDREN, None, object_sources=(ObjectSource(0, 14, (3,), 0), source))
+
+
+def without_weight() -> Callable[[], Model]:
+    """Return what makes a model whose children have centroids and no weights."""
+    none = {"weight": -1, "weight_first": 0, "weight_count": 0, "weight_unit": 0.0, "slots": 0}
+    return changed(CHILDREN, None, **none, tally=rows(32, 0), slot=rows(32, 0))
+
+
 def rows(*shape: int, dtype: str = "i2", fill: int = 0) -> Any:
     return np.full(shape, fill, dtype)
 
@@ -248,10 +261,10 @@ WRONG: dict[str, tuple[Callable[[], Model], str]] = {
     "rectified": (changed(EVENTS, None, rectified=33), "33 of 32 units"),
     "no columns": (changed(EVENTS, None, columns=()), "0 columns"),
     "ranks": (changed(EVENTS, None, rank_rows=rows(0, 32)), "rows for 0 ranks"),
-    "left": (changed(EVENTS, None, left_rows=rows(2, 32)), r"left_rows .* shape \(3, 32\)"),
+    "left": (changed(EVENTS, None, left_rows=rows(2, 32)), r"left_rows .* shape \(10, 32\)"),
     "dtype": (changed(EVENTS, None, first_row=rows(32, dtype="i4")), "first_row .* int32"),
     "order": (
-        changed(EVENTS, None, rank_rows=np.asfortranarray(rows(3, 32))),
+        changed(EVENTS, None, rank_rows=np.asfortranarray(rows(10, 32))),
         "rank_rows .* not contiguous",
     ),
     "event": (changed(PARENTS, None, event=rows(32, 5)), r"event .* expected int16 .*\(32, 4\)"),
@@ -261,8 +274,10 @@ WRONG: dict[str, tuple[Callable[[], Model], str]] = {
     "no key": (changed(CHILDREN, None, key=""), "not a column of the parents"),
     "source": (changed(PARENTS, None, event_sources=(Source(3),)), "'Jet_pt' is decoded too late"),
     "later": (changed(PARENTS, None, event_sources=(Source(7),)), "'Cand_pt' is decoded too late"),
-    "own": (changed(EVENTS, None, event_sources=(Source(0),)), "'met' is decoded too late"),
-    "nowhere": (changed(PARENTS, None, event_sources=(Source(99),)), "axis 99 of 14"),
+    "own": (changed(PARENTS, None, event_sources=(Source(4),)), "'Jet_phi' is decoded too late"),
+    "of events": (changed(EVENTS, None, event_sources=(Source(0),)), "events has a key or sources"),
+    "scaled": (changed(CHILDREN, None, parent_sources=(Source(11),)), "'Cand_dxy' is a multiple"),
+    "nowhere": (changed(PARENTS, None, event_sources=(Source(99),)), "axis 99 of 16"),
     "rank": (changed(PARENTS, None, event_sources=(Source(0, 1),)), "rank 1, not 0 to 0"),
     "stranger": (changed(CHILDREN, None, parent_sources=(Source(0),)), "'met' is not a column of"),
     "axis": (with_axes({1: {"counts": "nJet"}}), "axis 1, not one of its own"),
@@ -272,6 +287,53 @@ WRONG: dict[str, tuple[Callable[[], Model], str]] = {
     "base of key": (changed(CHILDREN, 0, base=Base.PARENT, base_axis=3), "no PARENT"),
     "base axis": (changed(CHILDREN, 2, base_axis=0), "axis 0 is not a column of the parents"),
     "unused": (changed(CHILDREN, 1, base_axis=3), "axis 3 is given as a base"),
+    "source of objects": (changed(CHILDREN, 8, base_axis=1), "source 1 of objects is not one"),
+    "no source": (changed(CHILDREN, 8, base_axis=2), "source 2 of objects is not one"),
+    "no centroid": (changed(CHILDREN, 0, base=Base.CENTROID), "no CENTROID"),
+    "nor there": (changed(PARENTS, 1, base=Base.CENTROID, base_axis=0), "no CENTROID"),
+    "unused too": (changed(CHILDREN, 9, base_axis=1), "axis 1 is given as a base"),
+    "unweighted": (without_weight(), "no CENTROID"),
+    "kind": (derived(kind=256), "out of range: ObjectSource"),
+    "negative": (derived(kind=-1), "out of range: ObjectSource"),
+    "constant": (derived(constant=1 << 53), "out of range: ObjectSource"),
+    "inputs": (derived(inputs=(0,) * 17), "made of 17 columns"),
+    "input": (derived(inputs=(0, 16)), "axis 16 of 16"),
+    "seen": (derived(axis=-1), "axis -1 of 16"),
+    "seen through": (derived(axis=11), "'Cand_dxy' is a multiple of uncertainties"),
+    "late input": (derived(inputs=(6,)), "the input 'Cand_jetIdx' is decoded too late"),
+    "object": (
+        changed(CHILDREN, None, object=rows(32, 3)),
+        r"object .* expected int16 .*\(32, 7\)",
+    ),
+    "for events": (
+        changed(EVENTS, None, object_sources=(ObjectSource(0, 0, (), 0),)),
+        "derived for events",
+    ),
+    "weight": (changed(CHILDREN, None, weight=0), "column 0 of a network, with key 'nJet', has no"),
+    "no weight": (changed(CHILDREN, None, weight=10), "column 10 of a network"),
+    "keyless": (
+        changed(PARENTS, None, weight=1, weight_count=1, weight_unit=1.0),
+        "column 1 of a network, with key '', has no",
+    ),
+    "signed": (changed(CHILDREN, None, weight=2), "'Cand_dz' has no weights"),
+    "turning": (changed(CHILDREN, None, weight=3), "'Cand_phi' has no weights"),
+    "uncertain": (changed(CHILDREN, None, weight=5), "'Cand_dxy' is a multiple"),
+    "countless": (changed(CHILDREN, None, weight=6), "'Cand_charge' has no weights"),
+    "slots left": (changed(PARENTS, None, slots=1), "something of weights"),
+    "first left": (changed(PARENTS, None, weight_first=1), "something of weights"),
+    "count left": (changed(PARENTS, None, weight_count=1), "something of weights"),
+    "unit left": (changed(PARENTS, None, weight_unit=float("nan")), "something of weights"),
+    "odd weight": (changed(PARENTS, None, weight=-2), "something of weights"),
+    "weights": (changed(CHILDREN, None, weight_count=0), "0 weights, not 1"),
+    "many weights": (changed(CHILDREN, None, weight_count=(1 << 17) + 1), "131073 weights"),
+    "first weight": (changed(CHILDREN, None, weight_first=-(1 << 53)), "first weight is that of"),
+    "heavy": (changed(CHILDREN, None, weight_unit=float("inf")), "unit of weights is inf"),
+    "weightless": (changed(CHILDREN, None, weight_unit=0.0), "unit of weights is 0.0"),
+    "lightest": (changed(CHILDREN, None, weight_unit=-1.0), "unit of weights is -1.0"),
+    "unknown": (changed(CHILDREN, None, weight_unit=float("nan")), "unit of weights is nan"),
+    "slots": (changed(CHILDREN, None, slots=17), "17 slots, not 0 to 16"),
+    "slot": (changed(CHILDREN, None, slot=rows(32, 17)), "slot of"),
+    "tally": (changed(CHILDREN, None, tally=rows(32, 0)), r"tally .*\(32, 1\)"),
     "unit": (changed(EVENTS, 0, unit=1 << 38), "unit of location is 274877906944"),
     "less": (changed(EVENTS, 0, unit=-1), "unit of location is -1"),
     "level": (changed(EVENTS, 0, level=353), "level of scale is 353"),

@@ -24,6 +24,7 @@ from baler.learned.network import (
     Source,
     collection_shapes,
     column_shapes,
+    object_width,
     source_width,
 )
 from baler.learned.task import NO_BASE, Task
@@ -42,6 +43,14 @@ MAX_COLUMNS = 1024
 MAX_SOURCES = 4096
 MAX_RANK = 1 << 16
 """Of a source."""
+MAX_KIND = 255
+"""Of a derived quantity."""
+MAX_INPUTS = 16
+"""Of a derived quantity."""
+MAX_WEIGHTS = 1 << 17
+"""Numbers that have a weight of their own."""
+MAX_WEIGHT = 1 << 20
+MAX_SLOTS = 16
 UNIT_LIMIT = 1 << 38
 OUTPUT_LIMIT = SUM_LIMIT - (1 << 17)
 DTYPES: dict[str, np.dtype[Any]] = {"offsets": np.dtype(np.int32), "tables": np.dtype(np.uint16)}
@@ -102,6 +111,8 @@ def _check_net(axes: Sequence[Axis], net: CollectionNet, later: Sequence[str]) -
         raise Corrupt(f"a network has {len(net.columns)} columns, not 1 to {MAX_COLUMNS}")
     if not 1 <= len(net.rank_rows) <= MAX_RANKS:
         raise Corrupt(f"a network has rows for {len(net.rank_rows)} ranks, not 1 to {MAX_RANKS}")
+    if not net.counts and (net.key or net.event_sources or net.parent_sources):
+        raise Corrupt("the network of events has a key or sources")
     if net.key and net.key in later:
         raise Corrupt(f"the parents with counts {net.key!r} are decoded too late")
     for column in net.columns:
@@ -115,6 +126,9 @@ def _check_net(axes: Sequence[Axis], net: CollectionNet, later: Sequence[str]) -
         _check_sources(axes, net.parent_sources, later, net.key),
         sum(own),
         has_key=bool(net.key),
+        objects=_check_object_sources(axes, net, later),
+        has_weight=_check_weight(axes, net),
+        slots=net.slots,
     )
     for name, shape in shapes.items():
         _shape(name, getattr(net, name), np.dtype(np.int16), shape)
@@ -140,6 +154,7 @@ def _check_sources(
         if not 0 <= source.axis < len(axes):
             raise Corrupt(f"a source has axis {source.axis} of {len(axes)}")
         axis = axes[source.axis]
+        _check_fixed(axis)
         if axis.counts in later:
             raise Corrupt(f"the source {axis.column!r} is decoded too late")
         if key is not None and (not key or axis.counts != key):
@@ -150,18 +165,76 @@ def _check_sources(
     return sum(source_width(axes[source.axis]) for source in sources)
 
 
+def _check_object_sources(axes: Sequence[Axis], net: CollectionNet, later: Sequence[str]) -> int:
+    """Raise Corrupt unless all inputs are decoded before; return how many features they make."""
+    if len(net.object_sources) > MAX_SOURCES:
+        raise Corrupt(f"a network has {len(net.object_sources)} sources, more than {MAX_SOURCES}")
+    for source in net.object_sources:
+        if not net.counts:
+            raise Corrupt("a quantity is derived for events, which have no children")
+        if not 0 <= source.kind <= MAX_KIND or abs(source.constant) >= MAX_NUMBER:
+            raise Corrupt(f"a derived quantity has parameters out of range: {source}")
+        if len(source.inputs) > MAX_INPUTS:
+            raise Corrupt(f"a derived quantity is made of {len(source.inputs)} columns")
+        for at in (source.axis, *source.inputs):
+            if not 0 <= at < len(axes):
+                raise Corrupt(f"a derived quantity has axis {at} of {len(axes)}")
+        _check_fixed(axes[source.axis])
+        for axis in (axes[at] for at in source.inputs):
+            if axis.counts in later:
+                raise Corrupt(f"the input {axis.column!r} is decoded too late")
+    return object_width(axes, net.object_sources)
+
+
+def _check_fixed(axis: Axis) -> None:
+    """Raise Corrupt if the lattice of an axis depends on other values of an object."""
+    if isinstance(axis.lattice, Scaled):
+        raise Corrupt(f"{axis.column!r} is a multiple of uncertainties, which are not known here")
+
+
+def _check_weight(axes: Sequence[Axis], net: CollectionNet) -> bool:
+    """Raise Corrupt unless the weights are valid; return whether there are any."""
+    if net.weight < 0:
+        left = net.weight_first or net.weight_count or net.weight_unit or net.slots
+        if net.weight != -1 or left:
+            raise Corrupt("a network has something of weights without a column of them")
+        return False
+    if not net.key or not 1 <= net.weight < len(net.columns):
+        raise Corrupt(f"column {net.weight} of a network, with key {net.key!r}, has no weights")
+    axis = axes[net.columns[net.weight].axis]
+    _check_fixed(axis)
+    if not axis.numeric or axis.signed or axis.period:
+        raise Corrupt(f"{axis.column!r} has no weights: not numeric, or signed, or with a period")
+    if not 1 <= net.weight_count <= MAX_WEIGHTS:
+        raise Corrupt(f"a network has {net.weight_count} weights, not 1 to {MAX_WEIGHTS}")
+    if not -MAX_NUMBER < net.weight_first < MAX_NUMBER:
+        raise Corrupt(f"the first weight is that of {net.weight_first}")
+    if not 0 < net.weight_unit < float("inf"):
+        raise Corrupt(f"the unit of weights is {net.weight_unit}")
+    if not 0 <= net.slots <= MAX_SLOTS:
+        raise Corrupt(f"a network has {net.slots} slots, not 0 to {MAX_SLOTS}")
+    return True
+
+
 def _check_column(
     axes: Sequence[Axis], net: CollectionNet, column: ColumnNet, *, is_first: bool
 ) -> None:
     axis, width = axes[column.axis], net.bias.size
     if is_first and net.key and (axis.dtype.kind not in "iu" or axis.period):
         raise Corrupt(f"a key has dtype {axis.dtype} and period {axis.period}")
-    if column.base in (Base.PEER, Base.PARENT) and (is_first or not net.key):
+    with_key = column.base in (Base.PEER, Base.PARENT, Base.CENTROID)
+    without = not net.key or (column.base is Base.CENTROID and net.weight < 0)
+    if with_key and (is_first or without):
         raise Corrupt(f"there is no {column.base.name} yet to place a table from")
     if column.base is Base.PARENT:
         known = 0 <= column.base_axis < len(axes)
         if not known or axes[column.base_axis].counts != net.key:
             raise Corrupt(f"axis {column.base_axis} is not a column of the parents {net.key!r}")
+        _check_fixed(axis)
+    elif column.base is Base.OBJECT:
+        known = 0 <= column.base_axis < len(net.object_sources)
+        if not known or net.object_sources[column.base_axis].axis != column.axis:
+            raise Corrupt(f"source {column.base_axis} of objects is not one of this column")
     elif column.base_axis:
         raise Corrupt(f"axis {column.base_axis} is given as a base and not used")
     if not 0 <= column.unit < UNIT_LIMIT:
@@ -182,6 +255,7 @@ def _check_column(
 def _check_sums(net: CollectionNet) -> None:
     """Raise Corrupt if a state or an output could overflow."""
     state = 64 * _most(net.bias[None]) + _reach(net.event)
+    state += _reach(net.object) + _reach(net.tally) + _reach(net.slot)
     state += 64 * _most(net.rank_rows) + 64 * _most(net.left_rows)
     previous = _reach(net.previous) + 64 * sum(_most(c.prev_rows) for c in net.columns)
     state += np.maximum(previous, 64 * _most(net.first_row[None]))
@@ -238,6 +312,9 @@ def check_task(
         "event_features": (np.int16, (task.events, net.event.shape[1])),
         "parent_features": (np.int16, (parents, net.parent.shape[1])),
         "parent_bases": (np.int64, (columns, parents)),
+        "object_features": (np.int16, (objects, net.object.shape[1])),
+        "object_bases": (np.int64, (columns, objects)),
+        "weights": (np.int64, (net.weight_count,)),
         "given": (np.bool_, (columns,)),
         "classes": (np.uint8, (columns, objects)),
         "numbers": (np.int64, (columns, objects)),
@@ -246,13 +323,16 @@ def check_task(
     assert set(shapes) == {item.name for item in fields(Task)}
     for name, (kind, shape) in shapes.items():
         _shape(name, getattr(task, name), np.dtype(kind), shape)
-    for features in (task.event_features, task.parent_features):
+    for features in (task.event_features, task.parent_features, task.object_features):
         if (
             features.size
             and not -FEATURE_LIMIT <= features.min() <= features.max() <= FEATURE_LIMIT
         ):
             raise Corrupt("a feature is out of range")
     _check_numbers("parents' bases", task.parent_bases[task.parent_bases != NO_BASE])
+    _check_numbers("objects' bases", task.object_bases[task.object_bases != NO_BASE])
+    if ((task.weights < 1) | (task.weights > MAX_WEIGHT)).any():
+        raise Corrupt(f"a weight is not 1 to {MAX_WEIGHT}")
     for j in np.flatnonzero(known):
         axis = axes[net.columns[j].axis]
         _check_numbers(f"numbers of {axis.column!r}", task.numbers[j])

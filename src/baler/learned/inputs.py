@@ -1,4 +1,4 @@
-"""What a collection's network reads of columns that were decoded before: docs/learned.md, section 7.
+"""What a network reads of columns that were decoded before: docs/learned.md, section 7.
 
 Every function of a decoder here takes decoded values only, so that a column may be coded by the
 model or by anything else.
@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from baler.errors import Corrupt
-from baler.learned.axis import Axis, Classes, Features, Ints
+from baler.learned.axis import MAX_NUMBER, Axis, Classes, Features, Ints
+from baler.learned.derived import Derivations, columns_of
 from baler.learned.network import Base, CollectionNet, Source
+from baler.learned.tally import weight_table
 from baler.learned.task import NO_BASE, Task
 
 Array = npt.NDArray[Any]
@@ -30,6 +32,8 @@ def external_columns(axes: Sequence[Axis], net: CollectionNet) -> tuple[str, ...
     names = {net.counts, net.key}
     for source in (*net.event_sources, *net.parent_sources):
         names |= {axes[source.axis].column, axes[source.axis].counts}
+    for derived in net.object_sources:
+        names.update(columns_of(axes, derived))
     names |= {axes[c.base_axis].column for c in net.columns if c.base is Base.PARENT}
     return tuple(sorted(names - {""}))
 
@@ -68,12 +72,16 @@ def task_of(
             name = axes[net.columns[j].axis].column
             raise Corrupt(f"column {name!r} has {known_classes.size} values, expected {size}")
         classes[j], numbers[j], given[j] = known_classes, known_numbers, True
+    object_features, object_bases = _objects(axes, net, counts, column)
     return Task(
         counts=counts,
         parent_counts=parents,
         event_features=event_features(axes, net.event_sources, counts.size, column),
         parent_features=parent_features(axes, net.parent_sources, int(parents.sum()), column),
         parent_bases=_parent_bases(axes, net, int(parents.sum()), column),
+        object_features=object_features,
+        object_bases=object_bases,
+        weights=_weights(axes, net),
         given=given,
         classes=classes,
         numbers=numbers,
@@ -122,6 +130,45 @@ def parent_features(
             raise Corrupt(f"column {axis.column!r} has {len(part)} values for {parents} parents")
         parts.append(part)
     return np.ascontiguousarray(np.concatenate(parts, 1))
+
+
+def _objects(
+    axes: Sequence[Axis], net: CollectionNet, counts: Ints, column: Values
+) -> tuple[Features, Ints]:
+    """Return what is derived for each object: features (N, features) and bases (d, N)."""
+    size = int(counts.sum())
+    parts = [np.zeros((size, 0), np.int16)]
+    bases = np.full((len(net.columns), size), NO_BASE, np.int64)
+    derivations = Derivations(axes, counts, column)
+    for number, source in enumerate(net.object_sources):
+        axis = axes[source.axis]
+        classes, numbers = _split(axis, derivations.values(source))
+        parts.append(axis.source_features(classes, numbers))
+        for j, plan in enumerate(net.columns):
+            if plan.base is Base.OBJECT and plan.base_axis == number:
+                bases[j] = np.where(classes == axis.on_lattice, numbers, NO_BASE)
+    return np.ascontiguousarray(np.concatenate(parts, 1)), bases
+
+
+def _split(axis: Axis, values: npt.NDArray[np.float64]) -> tuple[Classes, Ints]:
+    """Return classes and numbers of float64 values; what does not fit the dtype is verbatim."""
+    if axis.dtype.kind == "f":
+        with np.errstate(over="ignore", under="ignore"):
+            return axis.split(values.astype(axis.dtype))
+    whole = np.rint(values)
+    low, high = 0, 1
+    if axis.dtype.kind in "iu":
+        low, high = np.iinfo(axis.dtype).min, np.iinfo(axis.dtype).max
+    inside = (whole >= max(low, -MAX_NUMBER)) & (whole <= min(high, MAX_NUMBER))
+    classes, numbers = axis.split(np.where(inside, whole, 0).astype(axis.dtype))
+    classes[~inside], numbers[~inside] = axis.verbatim, axis.center
+    return classes, numbers
+
+
+def _weights(axes: Sequence[Axis], net: CollectionNet) -> Ints:
+    if net.weight < 0:
+        return np.empty(0, np.int64)
+    return weight_table(axes[net.columns[net.weight].axis], net)
 
 
 def _parent_bases(axes: Sequence[Axis], net: CollectionNet, parents: int, column: Values) -> Ints:

@@ -6,6 +6,7 @@ hence states of 2**-16; activations have 2**-8, hence outputs 2**-18.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -36,6 +37,7 @@ LEVELS = 352
 FEATURE_LIMIT = 512
 ACTIVATION_LIMIT = 8192
 SUM_LIMIT = 1 << 31
+_POWERS = np.int64(1) << np.arange(63)
 
 
 class Base(IntEnum):
@@ -45,6 +47,8 @@ class Base(IntEnum):
     PREVIOUS = 1
     PEER = 2
     PARENT = 3
+    OBJECT = 4
+    CENTROID = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,23 @@ class Source:
     rank: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectSource:
+    """A quantity of each object that is derived from columns that were decoded before."""
+
+    kind: int  # formula: baler.learned.derived
+    axis: int  # position in the model's axes; how the quantity is seen
+    inputs: tuple[int, ...]  # positions in the model's axes
+    constant: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnNet:
     """What one column adds to the state of its object, and what reads it from there."""
 
     axis: int  # position in the model's axes
     base: Base
-    base_axis: int  # of the parent's column, if the base is PARENT; else 0
+    base_axis: int  # PARENT: axis of the parent's column; OBJECT: which object source; else 0
     unit: int  # numbers, in 1/64, of one unit of location
     level: int  # of scale where the output is 0
     own: Int16s  # (H, features)
@@ -73,7 +87,7 @@ class ColumnNet:
     tables: npt.NDArray[np.uint16]  # (shapes, NODES), none if the axis is not numeric
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CollectionNet:
     """The network of the columns that share a column of counts."""
 
@@ -83,11 +97,20 @@ class CollectionNet:
     columns: tuple[ColumnNet, ...]
     event_sources: tuple[Source, ...]
     parent_sources: tuple[Source, ...]
+    object_sources: tuple[ObjectSource, ...] = ()
+    weight: int = -1  # position of the column of weights in the network; -1 for none
+    weight_first: int = 0  # number of the first weight
+    weight_count: int = 0
+    weight_unit: float = 0.0  # what a weight of 1 is as a value of the column
+    slots: int = 0  # parents of an event of which all its objects see the tally
     bias: Int16s  # (H,)
     event: Int16s  # (H, event features)
     parent: Int16s  # (H, parent features)
     previous: Int16s  # (H, features of all columns)
     peer: Int16s  # (H, features of all columns); no features without a key
+    object: Int16s  # (H, object features)
+    tally: Int16s  # (H, 1); (H, 0) without a weight
+    slot: Int16s  # (H, slots)
     rank_rows: Int16s  # (R, H)
     left_rows: Int16s  # (R, H)
     key_rank_rows: Int16s  # (R, H)
@@ -107,6 +130,24 @@ def source_width(axis: Axis) -> int:
     return plain + min(len(axis.atoms), INDICATORS) + axis.signed
 
 
+def object_width(axes: Sequence[Axis], sources: Sequence[ObjectSource]) -> int:
+    """Return how many features object sources make."""
+    return sum(source_width(axes[source.axis]) for source in sources)
+
+
+def bit_length(numbers: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Return the number of bits of numbers that are not negative."""
+    return np.asarray(np.searchsorted(_POWERS, numbers, side="right"), np.int64)
+
+
+def ladder(ranks: npt.ArrayLike, rows: int) -> npt.NDArray[np.int64]:
+    """Return which of some rows belongs to each rank: from 8 on, four share an octave."""
+    rank = np.asarray(ranks, np.int64)
+    length = bit_length(rank)
+    step = 4 * length - 8 + ((rank >> np.maximum(length - 3, 0)) & 3)
+    return np.minimum(np.where(rank < 8, rank, step), rows - 1)
+
+
 def column_shapes(axis: Axis, width: int, tables: int) -> Shapes:
     """Return the shapes of the arrays of a ColumnNet, in the order of its fields."""
     outputs = len(axis.atoms) + axis.signed + 3 * axis.numeric
@@ -122,11 +163,20 @@ def column_shapes(axis: Axis, width: int, tables: int) -> Shapes:
 
 
 def collection_shapes(
-    width: int, ranks: int, event: int, parent: int, own: int, *, has_key: bool
+    width: int,
+    ranks: int,
+    event: int,
+    parent: int,
+    own: int,
+    *,
+    has_key: bool,
+    objects: int = 0,
+    has_weight: bool = False,
+    slots: int = 0,
 ) -> Shapes:
     """Return the shapes of the arrays of a CollectionNet, in the order of its fields.
 
-    ``event``, ``parent`` and ``own`` are how many features there are of each.
+    ``event``, ``parent``, ``own`` and ``objects`` are how many features there are of each.
     """
     return {
         "bias": (width,),
@@ -134,6 +184,9 @@ def collection_shapes(
         "parent": (width, parent),
         "previous": (width, own),
         "peer": (width, own if has_key else 0),
+        "object": (width, objects),
+        "tally": (width, int(has_weight)),
+        "slot": (width, slots),
         "rank_rows": (ranks, width),
         "left_rows": (ranks, width),
         "key_rank_rows": (ranks, width),

@@ -20,6 +20,8 @@ def part_of(task: Task, first: int, last: int) -> Task:
         event_features=task.event_features[events],
         parent_features=task.parent_features[parents],
         parent_bases=np.ascontiguousarray(task.parent_bases[:, parents]),
+        object_features=task.object_features[objects],
+        object_bases=np.ascontiguousarray(task.object_bases[:, objects]),
         classes=np.ascontiguousarray(task.classes[:, objects]),
         numbers=np.ascontiguousarray(task.numbers[:, objects]),
     )

@@ -19,8 +19,9 @@ from baler.learned import rans
 from baler.learned.axis import MAX_NUMBER, Axis, Features, Ints
 from baler.learned.checks import check_task
 from baler.learned.model import Model
-from baler.learned.network import BINS, SLOTS, Base, CollectionNet, ColumnNet
+from baler.learned.network import BINS, SLOTS, Base, CollectionNet, ColumnNet, ladder
 from baler.learned.placement import Placement, activations, frequency, place
+from baler.learned.tally import MOST, centroid, log, pull, weights_of
 from baler.learned.task import NO_BASE, Encoded, Task
 
 _ALL_BINS = np.arange(BINS + 1)
@@ -142,10 +143,22 @@ class _Event:
     """What is known of an event while its objects are coded."""
 
     state: Ints  # (H,)
+    first: int  # object
     count: int
     first_parent: int
     parents: int
-    children: dict[int, list[Known]] = field(default_factory=dict)  # by parent
+    children: dict[int, list[Known]] = field(default_factory=dict)  # by parent's position
+    tallies: dict[int, _Tally] = field(default_factory=dict)  # the same
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the objects of a parent that are known entirely come to."""
+
+    first: int  # of them, position in the arrays of the task
+    objects: int = 0
+    weight: int = 0
+    moments: dict[int, int] = field(default_factory=dict)  # of columns with a centroid
 
 
 @dataclass(slots=True)
@@ -157,6 +170,7 @@ class Known:
     previous: Known | None
     parent: int | None = None  # position in the arrays of the task
     peer: Known | None = None
+    tally: _Tally | None = None  # of its parent
     features: list[Features] = field(default_factory=list)  # of each column so far
 
     def all_features(self) -> Features:
@@ -179,18 +193,17 @@ class Walk:
         for e in range(first, last):
             event = _Event(
                 64 * _wide(self._net.bias) + _wide(self._net.event) @ self._task.event_features[e],
+                int(self._first_object[e]),
                 int(self._task.counts[e]),
                 int(self._first_parent[e]),
                 int(self._task.parent_counts[e]),
             )
             previous = None
             for rank in range(event.count):
-                previous = self._object(coder, event, rank, previous, int(self._first_object[e]))
+                previous = self._object(coder, event, rank, previous)
 
-    def _object(
-        self, coder: _Coder, event: _Event, rank: int, previous: Known | None, first: int
-    ) -> Known:
-        this = Known(first + rank, self._first_state(event, rank, previous), previous)
+    def _object(self, coder: _Coder, event: _Event, rank: int, previous: Known | None) -> Known:
+        this = Known(event.first + rank, self._first_state(event, rank, previous), previous)
         for j, (axis, column) in enumerate(zip(self._axes, self._net.columns, strict=True)):
             base = self._base(this, j)
             if not self._task.given[j]:
@@ -199,16 +212,20 @@ class Walk:
             self._settle(this, j, axis, column, base)
             if j == 0 and self._net.key:
                 self._follow_key(this, event)
+        if self._net.weight >= 0 and this.parent is not None:
+            self._count(this, event.tallies.setdefault(this.parent, _Tally(this.at)))
         return this
 
     def _first_state(self, event: _Event, rank: int, previous: Known | None) -> Ints:
         """Return the state before the first column."""
         net = self._net
-        last = len(net.rank_rows) - 1
-        state = (
+        tallies = [self._log(event.tallies.get(event.first_parent + p)) for p in range(net.slots)]
+        state: Ints = (
             event.state
-            + 64 * _wide(net.rank_rows[min(rank, last)])
-            + 64 * _wide(net.left_rows[min(event.count - 1 - rank, last)])
+            + _wide(net.object) @ self._task.object_features[event.first + rank]
+            + _wide(net.slot) @ np.array(tallies, np.int64)
+            + 64 * _wide(net.rank_rows[ladder(rank, len(net.rank_rows))])
+            + 64 * _wide(net.left_rows[ladder(event.count - 1 - rank, len(net.left_rows))])
         )
         if previous is None:
             return state + 64 * _wide(net.first_row)
@@ -234,11 +251,14 @@ class Walk:
         siblings: list[Known] = []
         if 0 <= index < event.parents:
             this.parent = event.first_parent + index
-            siblings = event.children.setdefault(index, [])
+            siblings = event.children.setdefault(this.parent, [])
+            this.tally = event.tallies.get(this.parent)
             this.state += _wide(net.parent) @ task.parent_features[this.parent]
+            if net.weight >= 0:
+                this.state += _wide(net.tally[:, 0]) * self._log(this.tally)
         else:
             this.state += 64 * _wide(net.orphan_row)
-        this.state += 64 * _wide(net.key_rank_rows[min(len(siblings), len(net.rank_rows) - 1)])
+        this.state += 64 * _wide(net.key_rank_rows[ladder(len(siblings), len(net.key_rank_rows))])
         if siblings:
             this.peer = siblings[-1]
             this.state += _wide(net.peer) @ this.peer.all_features()
@@ -246,17 +266,40 @@ class Walk:
             this.state += 64 * _wide(net.lonely_row)
         siblings.append(this)
 
+    def _log(self, tally: _Tally | None) -> int:
+        return int(log(0 if tally is None else tally.weight))
+
+    def _count(self, this: Known, tally: _Tally) -> None:
+        """Add an object that is known entirely to the tally of its parent."""
+        if tally.objects == MOST:
+            return
+        task, net = self._task, self._net
+        weight = weights_of(self._axes[net.weight], net, task, this.at)
+        tally.objects += 1
+        tally.weight += int(weight)
+        for j, (axis, column) in enumerate(zip(self._axes, net.columns, strict=True)):
+            if column.base is Base.CENTROID:
+                numbers = task.numbers[j]
+                moment = pull(axis, numbers[this.at], numbers[tally.first], weight)
+                tally.moments[j] = tally.moments.get(j, 0) + int(moment)
+
     def _base(self, this: Known, j: int) -> int:
         """Return the number that a column is placed from."""
-        task, base = self._task, self._net.columns[j].base
+        task, base, center = self._task, self._net.columns[j].base, self._axes[j].center
         if base is Base.PREVIOUS and this.previous is not None:
             return int(task.numbers[j, this.previous.at])
         if base is Base.PEER and this.peer is not None:
             return int(task.numbers[j, this.peer.at])
         if base is Base.PARENT and this.parent is not None:
             number = int(task.parent_bases[j, this.parent])
-            return self._axes[j].center if number == NO_BASE else number
-        return self._axes[j].center
+            return center if number == NO_BASE else number
+        if base is Base.OBJECT:
+            number = int(task.object_bases[j, this.at])
+            return center if number == NO_BASE else number
+        if base is Base.CENTROID and this.tally is not None and this.tally.weight:
+            first = task.numbers[j, this.tally.first]
+            return int(centroid(self._axes[j], first, this.tally.moments[j], this.tally.weight))
+        return center
 
     def _code(self, coder: _Coder, this: Known, j: int, base: int) -> None:
         """Code class and number of a column, and put what holds where what was known has been."""

@@ -12,6 +12,7 @@ columns of a file; how many there are follows from the structure.
 from __future__ import annotations
 
 import json
+import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -33,10 +34,12 @@ from baler.learned.network import (
     Base,
     CollectionNet,
     ColumnNet,
+    ObjectSource,
     Shapes,
     Source,
     collection_shapes,
     column_shapes,
+    object_width,
     source_width,
 )
 from baler.quantise.stored import read_lattice
@@ -53,7 +56,7 @@ MAX_AXES = 1 << 14
 MAX_FEATURES = 64
 MAX_COLLECTIONS = 1 << 10
 _HEAD = len(MAGIC) + 1 + 4
-_WEIGHTS = ("event", "parent", "previous", "peer", "own", "heads")
+_WEIGHTS = ("event", "parent", "previous", "peer", "object", "tally", "slot", "own", "heads")
 _SECOND, _ACROSS = 1, 2
 
 
@@ -227,6 +230,40 @@ def _unpack_sources(reader: ByteReader) -> tuple[Source, ...]:
     return tuple(Source(reader.varint(), reader.varint()) for _ in times)
 
 
+def _pack_object_source(source: ObjectSource) -> bytes:
+    numbers = (source.kind, source.axis, zigzag(source.constant), len(source.inputs))
+    return b"".join(map(varint, (*numbers, *source.inputs)))
+
+
+def _unpack_object_source(reader: ByteReader) -> ObjectSource:
+    kind, axis, constant = (reader.varint() for _ in range(3))
+    inputs = tuple(reader.varint() for _ in _times(reader, checks.MAX_INPUTS, "inputs"))
+    return ObjectSource(kind, axis, inputs, unzigzag(constant))
+
+
+def _pack_weight(net: CollectionNet) -> bytes:
+    if net.weight < 0:
+        return varint(0)
+    head = varint(net.weight + 1) + varint(zigzag(net.weight_first)) + varint(net.weight_count)
+    return head + struct.pack("<d", net.weight_unit) + varint(net.slots)
+
+
+def _unpack_weight(reader: ByteReader) -> dict[str, Any]:
+    """Return the fields of weights that are not as without them."""
+    weight = reader.varint() - 1
+    if weight < 0:
+        return {}
+    first, count = unzigzag(reader.varint()), reader.varint()
+    unit = struct.unpack("<d", reader.take(8))[0]
+    return {
+        "weight": weight,
+        "weight_first": first,
+        "weight_count": count,
+        "weight_unit": unit,
+        "slots": reader.varint(),
+    }
+
+
 def _pack_net(net: CollectionNet) -> bytes:
     return b"".join(
         (
@@ -235,6 +272,9 @@ def _pack_net(net: CollectionNet) -> bytes:
             *map(varint, (net.width // checks.STEP, net.rectified, len(net.rank_rows))),
             _pack_sources(net.event_sources),
             _pack_sources(net.parent_sources),
+            varint(len(net.object_sources)),
+            *map(_pack_object_source, net.object_sources),
+            _pack_weight(net),
             varint(len(net.columns)),
             *map(_pack_column, net.columns),
         )
@@ -262,13 +302,21 @@ class _Plan:
         self.width, self.rectified = reader.varint() * checks.STEP, reader.varint()
         self.ranks = reader.varint()
         self.events, self.parents = _unpack_sources(reader), _unpack_sources(reader)
+        times = _times(reader, checks.MAX_SOURCES, "sources")
+        self.objects = tuple(_unpack_object_source(reader) for _ in times)
+        self.weight = _unpack_weight(reader)
         times = _times(reader, checks.MAX_COLUMNS, "columns of a network")
         self.columns = [[reader.varint() for _ in range(6)] for _ in times]
-        used = [s.axis for s in (*self.events, *self.parents)] + [c[0] for c in self.columns]
+        used = [source.axis for source in (*self.events, *self.parents)]
+        used += [source.axis for source in self.objects]
+        used += [column[0] for column in self.columns]
         if max(used, default=0) >= len(axes):
             raise Corrupt(f"a network uses axis {max(used)} of {len(axes)}")
         if self.width > checks.MAX_WIDTH or self.ranks > checks.MAX_RANKS:
             raise Corrupt(f"a network has {self.width} units and rows for {self.ranks} ranks")
+        slots = self.weight.get("slots", 0)
+        if slots > checks.MAX_SLOTS:
+            raise Corrupt(f"a network has {slots} slots, not 0 to {checks.MAX_SLOTS}")
         if any(column[1] >= len(Base) or column[5] > checks.MAX_TABLES for column in self.columns):
             raise Corrupt("a network has a column with an unknown base, or too many tables")
         self._shapes = collection_shapes(
@@ -278,6 +326,9 @@ class _Plan:
             sum(source_width(axes[source.axis]) for source in self.parents),
             sum(len(axes[column[0]].features) for column in self.columns),
             has_key=bool(self.key),
+            objects=object_width(axes, self.objects),
+            has_weight=bool(self.weight),
+            slots=slots,
         )
         self._column_shapes = [
             column_shapes(axes[column[0]], self.width, column[5]) for column in self.columns
@@ -303,7 +354,8 @@ class _Plan:
             columns=columns,
             event_sources=self.events,
             parent_sources=self.parents,
-            **fill(self._shapes),
+            object_sources=self.objects,
+            **(self.weight | fill(self._shapes)),
         )
 
 

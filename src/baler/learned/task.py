@@ -26,6 +26,9 @@ class Task:
     event_features: npt.NDArray[np.int16]  # (E, event features)
     parent_features: npt.NDArray[np.int16]  # (P, parent features)
     parent_bases: Ints  # (d, P) numbers; NO_BASE where there is none
+    object_features: npt.NDArray[np.int16]  # (N, object features)
+    object_bases: Ints  # (d, N) numbers; NO_BASE where there is none
+    weights: Ints  # (W,) of numbers of the weight column; none without one
     given: npt.NDArray[np.bool_]  # (d,)
     classes: npt.NDArray[np.uint8]  # (d, N)
     numbers: Ints  # (d, N)
