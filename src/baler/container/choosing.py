@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from baler.codecs.search import excerpt, is_constant
 from baler.container.blocks import Contents, apportion
 from baler.container.context import context_of
 from baler.container.encoding import Encoded, encode_checked, worst_of
-from baler.container.joint import Joint, Split, counted, decode_group, total_of
+from baler.container.joint import Joint, Split, counted, knowing, total_of
 from baler.container.layout import MAX_JOINT_VALUES, MAX_LANES
 from baler.core.bounds import Bools, Exact, same_bits
 from baler.core.chunk import Array
@@ -85,6 +86,7 @@ class GroupEncoder:
     map: Map
     _plain: dict[tuple[int, ...], Encoded] = field(default_factory=dict)
     _on_axis: dict[tuple[int, ...], _OnAxis] = field(default_factory=dict)
+    _seen: dict[tuple[int, ...], Split] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -242,20 +244,29 @@ class GroupEncoder:
         key = (at, id(sigma))
         if key not in self._on_axis:
             axis = self.joint.axis(self.joint.group.columns.index(at), known)
+            decoded = values  # what is not on the lattice is exact
 
-            def keeps(values: Array, decoded: Array) -> Bools:
+            def keeps(values: Array, back: Array) -> Bools:
+                nonlocal decoded
+                decoded = back
                 if bound.lossy:
-                    return bound.holds(values, decoded, sigma)
-                return same_bits(values, decoded)
+                    return bound.holds(values, back, sigma)
+                return same_bits(values, back)
 
             classes, numbers = axis.split(values, keeps)
+            exact = (classes < axis.on_lattice) | (classes == axis.verbatim)
+            decoded = np.where(exact, values, decoded)
             kept = values[classes == axis.verbatim]
-            decoded = axis.join(classes, numbers, kept)
             payload = b""
             if kept.size:
                 payload = codecs.encode(kept, ColumnRecipe(Exact()), _nothing)
             self._on_axis[key] = _OnAxis((classes, numbers), decoded, payload, kept.size)
         return self._on_axis[key]
+
+    @cached_property
+    def inputs(self) -> Task:
+        """What the network looks at outside the group."""
+        return self.joint.inputs(self.entries, self.size, self.decoded)
 
     def task(self, layout: _Layout) -> Task:
         """Return what the network is to code."""
@@ -265,14 +276,21 @@ class GroupEncoder:
             if at in layout.learned:
                 own[j] = layout.learned[at].split
             else:
-                own[j] = self.joint.axis(j, known).split(known[at])
-        task = self.joint.task(self.entries, self.size, own, self.decoded)
-        given = np.array([at in layout.given for at in self.joint.group.columns])
-        return replace(task, given=given)
+                own[j] = self.seen(j, at, known)
+        members = self.joint.group.columns
+        return knowing(self.inputs, own, (j for j, at in enumerate(members) if at in layout.given))
 
     def lanes(self, task: Task) -> int:
         """Return the number of streams."""
         return max(1, min(MAX_LANES, int(task.shape()[1]) // LANE, task.events))
+
+    def seen(self, j: int, at: int, known: Mapping[int, Array]) -> Split:
+        """Return how the network sees a given column."""
+        unit = self.joint.unit(j)
+        key = (at, id(known[at]), id(None if unit is None else known.get(unit)))
+        if key not in self._seen:
+            self._seen[key] = self.joint.axis(j, known).split(known[at])
+        return self._seen[key]
 
     def tried(self, layout: _Layout) -> tuple[Coded | None, dict[int, float]]:
         """Return about what the network takes for each column, from some events in the middle.
@@ -345,21 +363,20 @@ class GroupEncoder:
         return Encoded(payload, column.decoded, worst, fell_back=False)
 
     def comes_back(self, found: EncodedGroup) -> bool:
-        """Tell whether the block decodes to what it should, within all bounds."""
-        decoded = decode_group(
-            lambda: self.joint,
-            self.joint.schema,
-            self.recipe,
-            self.joint.group,
-            self.order,
-            found.contents,
-            self.entries,
-            self.size,
-            self.decoded,
-        )
+        """Tell whether the streams decode to what they should, within all bounds.
+
+        Ordinary payloads were decoded when they were made.
+        """
+        given = {
+            at: column.decoded for at, column in found.columns.items()
+            if not codecs.is_learned(column.payload)
+        }  # fmt: skip
+        known = {**self.decoded, **given}
+        decoded = self.joint.decode(found.contents, self.inputs, self.size, known)
+        columns = ((found.columns[at], values) for at, values in decoded.items())
         return all(
-            column.worst <= 1 and bool(same_bits(column.decoded, decoded[at]).all())
-            for at, column in found.columns.items()
+            column.worst <= 1 and bool(same_bits(column.decoded, values).all())
+            for column, values in columns
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from baler.container.context import context_of, noting
 from baler.container.layout import MAX_JOINT_VALUES
 from baler.core.chunk import Array
 from baler.core.recipe import Group, Recipe
-from baler.core.schema import Schema
+from baler.core.schema import Column, Schema
 from baler.errors import Corrupt
 from baler.learned import kernel
 from baler.learned.axis import Axis, Classes, Ints
@@ -49,8 +49,7 @@ def unit_of(model: Model, axis: Axis) -> str | None:
 def lacking(model: Model, number: int, schema: Schema) -> list[str]:
     """Return what a file lacks of that which a network needs, in words."""
     net, axes = model.collections[number], {axis.column: axis for axis in model.axes}
-    sources = (*net.event_sources, *net.parent_sources)
-    counts = {net.counts, net.key, *(model.axes[source.axis].counts for source in sources)}
+    counts = {net.key, *(axis.counts for axis in model.axes)}
     lacks = []
     for name in (*own_columns(model, number), *other_columns(model, number)):
         column, axis = schema.by_name.get(name), axes.get(name)
@@ -60,9 +59,13 @@ def lacking(model: Model, number: int, schema: Schema) -> list[str]:
             lacks.append(f"{name!r} is {column.dtype}, not {axis.dtype}")
         elif axis is not None and ((column.counts or "") != axis.counts or column.width != 1):
             lacks.append(f"{name!r} has another length than in the model")
-        elif name in counts and (column.dtype.kind not in "biu" or column.counts is not None):
+        elif (axis is None or name in counts) and not _may_count(column):
             lacks.append(f"{name!r} is not a column of counts")
     return lacks
+
+
+def _may_count(column: Column) -> bool:
+    return column.dtype.kind in "biu" and column.counts is None and column.width == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,8 @@ class Joint:
             order.update(dict.fromkeys(reversed(chain)))
         return list(order)
 
-    def task(
-        self, entries: int, size: int, own: Mapping[int, Split], decoded: Mapping[int, Array]
-    ) -> Task:
-        """Return the task of a chunk with so many entries and objects.
-
-        ``own`` are the columns that are known already.
-        """
+    def inputs(self, entries: int, size: int, decoded: Mapping[int, Array]) -> Task:
+        """Return the task of a chunk with so many entries and objects; no column is known yet."""
         net = self.net
 
         def column(name: str) -> Array:
@@ -132,20 +130,16 @@ class Joint:
         parents = total_of(column(net.key)) if net.key else 0
         events = column(net.counts).size if net.counts else entries
         most = max(
-            len(net.columns) * max(size, parents),
-            parents * net.parent.shape[1],
+            size * max(len(net.columns), net.object.shape[1]),
+            parents * max(len(net.columns), net.parent.shape[1]),
             events * net.event.shape[1],
         )
         if most > MAX_JOINT_VALUES:
             raise Corrupt(f"a network has {most} values to look at, more than {MAX_JOINT_VALUES}")
-        return task_of(self.model.axes, net, entries, column, own)
+        return task_of(self.model.axes, net, entries, column, {})
 
     def decode(
-        self,
-        contents: Contents,
-        entries: int,
-        size: int,
-        decoded: Mapping[int, Array],
+        self, contents: Contents, inputs: Task, size: int, decoded: Mapping[int, Array]
     ) -> dict[int, Array]:
         """Return the learned columns; ``decoded`` has all others that are needed."""
         known, own, learned = dict(decoded), {}, {}
@@ -156,7 +150,7 @@ class Joint:
                     learned[j] = codecs.decode_learned(payload, column.dtype, size)
                 else:
                     own[j] = self.axis(j, known).split(known[at])
-        task = self.task(entries, size, own, decoded)
+        task = knowing(inputs, own, own)
         kernel.decode(self.model, self.net, task, [bytes(stream) for stream in contents.streams])
         for j in self.units_first():
             if j in learned:
@@ -165,6 +159,16 @@ class Joint:
                 with noting(f"in column {axis.column!r}"):
                     known[at] = axis.join(task.classes[j], task.numbers[j], verbatim)
         return {self.group.columns[j]: known[self.group.columns[j]] for j in learned}
+
+
+def knowing(inputs: Task, known: Mapping[int, Split], given: Iterable[int]) -> Task:
+    """Return a task of which some columns are known, and some of these given."""
+    classes, numbers = np.zeros_like(inputs.classes), np.zeros_like(inputs.numbers)
+    for j, split in known.items():
+        classes[j], numbers[j] = split
+    marks = np.zeros_like(inputs.given)
+    marks[list(given)] = True
+    return replace(inputs, classes=classes, numbers=numbers, given=marks)
 
 
 def decode_group(
@@ -191,7 +195,9 @@ def decode_group(
                 context = context_of(schema, recipe, at, known)
                 known[at] = codecs.decode(payloads[at], schema.columns[at].dtype, size, context)
     if contents.streams:
-        known.update(joint().decode(contents, entries, size, known))
+        network = joint()
+        inputs = network.inputs(entries, size, known)
+        known.update(network.decode(contents, inputs, size, known))
     for at, total in zip(counted(schema, group), contents.totals, strict=True):
         with noting(f"in column {schema.columns[at].name!r}"):
             if total_of(known[at]) != total:
