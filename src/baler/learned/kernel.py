@@ -10,11 +10,8 @@ import os
 from collections.abc import Sequence
 from types import ModuleType
 
-import numpy as np
-
 from baler.errors import UsageError
 from baler.learned import reference
-from baler.learned.checks import check_task
 from baler.learned.model import Model
 from baler.learned.network import CollectionNet
 from baler.learned.task import Encoded, Task
@@ -24,28 +21,29 @@ VARIABLE = "BALER_KERNEL"
 
 def encode(model: Model, net: CollectionNet, task: Task, lanes: int) -> Encoded:
     """Return the streams of the columns that are not given, and what each column costs."""
-    check_task(model.axes, net, task, lanes, np.ones_like(task.given))
-    encoded: Encoded = _kernel().encode(model, net, task, lanes)
+    kernel, options = _kernel()
+    encoded: Encoded = kernel.encode(model, net, task, lanes, **options)
     return encoded
 
 
 def decode(model: Model, net: CollectionNet, task: Task, streams: Sequence[bytes]) -> None:
     """Fill in classes and numbers of the columns that are not given; raises a FormatError."""
-    check_task(model.axes, net, task, len(streams), task.given)
-    _kernel().decode(model, net, task, streams)
+    kernel, options = _kernel()
+    kernel.decode(model, net, task, streams, **options)
 
 
-def _kernel() -> ModuleType:
+def _kernel() -> tuple[ModuleType, dict[str, str]]:
+    """Return a module with a kernel in it, and what it is to be told."""
     wanted = os.environ.get(VARIABLE, "")
     if wanted == "reference":
-        return reference
+        return reference, {}
     try:
         native = importlib.import_module("baler.learned.native")
     except ImportError as error:
         if wanted:
             raise UsageError(f"{VARIABLE} is {wanted!r}, but nothing native was built") from error
-        return reference
+        return reference, {}
     if wanted and wanted not in native.LEVELS:
         known = ", ".join(("reference", *native.LEVELS))
         raise UsageError(f"{VARIABLE} is {wanted!r}; there are {known}")
-    return native
+    return native, {"level": wanted} if wanted else {}
