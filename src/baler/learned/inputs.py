@@ -146,7 +146,7 @@ def _objects(
         parts.append(axis.source_features(classes, numbers))
         for j, plan in enumerate(net.columns):
             if plan.base is Base.OBJECT and plan.base_axis == number:
-                bases[j] = np.where(classes == axis.on_lattice, numbers, NO_BASE)
+                bases[j] = _on_lattice(axis, classes, numbers)
     return np.ascontiguousarray(np.concatenate(parts, 1)), bases
 
 
@@ -181,5 +181,9 @@ def _parent_bases(axes: Sequence[Axis], net: CollectionNet, parents: int, column
 
 def parent_base(axis: Axis, values: Array) -> Ints:
     """Return the numbers that an axis gives to a parent's values; NO_BASE off the lattice."""
-    classes, numbers = axis.split(values.astype(axis.dtype))
-    return np.where(classes == axis.on_lattice, numbers, NO_BASE)
+    return _on_lattice(axis, *axis.split(values.astype(axis.dtype)))
+
+
+def _on_lattice(axis: Axis, classes: Classes, numbers: Ints) -> Ints:
+    known = (classes == axis.on_lattice) | (classes == axis.on_lattice + 1)
+    return np.where(known, numbers, NO_BASE)

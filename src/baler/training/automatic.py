@@ -13,7 +13,7 @@ from baler.core.recipe import Recipe
 from baler.core.schema import Schema
 from baler.core.size import format_size
 from baler.learned.model import Model
-from baler.learned.network import collection_shapes, column_shapes, source_width
+from baler.learned.network import collection_shapes, column_shapes, object_width, source_width
 from baler.planning import Policy
 from baler.training.results import Step
 from baler.training.sample import LEAST_EVENTS, Sample
@@ -134,7 +134,7 @@ def width(design: Design, part: CollectionDesign, settings: Settings, gain: floa
 
 def estimated_bytes(design: Design, part: CollectionDesign, units: int, shapes: int) -> float:
     """Return about how many bytes a network takes in a model."""
-    from baler.training.net import ROWS
+    from baler.training.dataset import ROWS
 
     axes = [design.axes[column.axis] for column in part.columns]
     arrays = [
@@ -145,6 +145,9 @@ def estimated_bytes(design: Design, part: CollectionDesign, units: int, shapes: 
             sum(source_width(design.axes[source.axis]) for source in part.parent_sources),
             sum(len(axis.features) for axis in axes),
             has_key=bool(part.key),
+            objects=object_width(design.axes, part.object_sources),
+            has_weight=part.weight >= 0,
+            slots=part.slots,
         ),
         *(column_shapes(axis, units, 0) for axis in axes),
     ]

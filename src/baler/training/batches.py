@@ -2,57 +2,63 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from dataclasses import fields
+
 import torch
 from torch import Tensor
 
 from baler.training.dataset import Dataset
 
+STEPS = 64
+"""Of a feature in 1."""
+
 
 class Batches:
     """Picks objects of a dataset by their positions; what it holds lies on one device."""
 
-    def __init__(self, data: Dataset, device: torch.device) -> None:
+    def __init__(self, data: Dataset, device: torch.device, *, has_key: bool) -> None:
         """Copy the arrays to the device."""
-
-        def tensor(array: npt.NDArray[np.generic]) -> Tensor:
-            return torch.as_tensor(array, device=device)
-
-        near = data.near
         self.size = data.size
-        self.has_key = bool(data.parent.shape[1])
-        self._features, self._classes = tensor(data.features), tensor(data.classes)
-        self._residuals = tensor(data.residuals)
-        self._event_features, self._parent_features = tensor(data.event), tensor(data.parent)
-        self._event, self._rank, self._left = (
-            tensor(near.event),
-            tensor(near.rank),
-            tensor(near.left),
-        )
-        self._previous, self._peer = tensor(near.previous), tensor(near.peer)
-        self._parent, self._key_rank = tensor(near.parent), tensor(near.key_rank)
+        self._has_key = has_key
+        self._all = {
+            item.name: torch.as_tensor(getattr(data, item.name), device=device)
+            for item in fields(Dataset)
+        }
 
     def pick(self, where: Tensor) -> dict[str, Tensor]:
         """Return the batch of the objects at these positions."""
-        previous = self._previous[where].clamp(min=0)
+
+        def rows(name: str, which: Tensor = where) -> Tensor:
+            return self._all[name][which]
+
+        previous = rows("previous").clamp(min=0)
         batch = {
-            "features": self._features[where] / 64,
-            "classes": self._classes[where].long(),
-            "residuals": self._residuals[where],
-            "previous": self._features[previous] / 64,
-            "previous_classes": self._classes[previous].long(),
-            "rank": self._rank[where],
-            "left": self._left[where],
-            "event": self._event_features[self._event[where]] / 64,
+            "classes": rows("classes").long(),
+            "residuals": rows("residuals"),
+            "features": rows("features") / STEPS,
+            "object": rows("object_features") / STEPS,
+            "slots": rows("slots") / STEPS,
+            "event": rows("event_features", rows("event")) / STEPS,
+            "previous": rows("features", previous) / STEPS,
+            "previous_classes": rows("classes", previous).long(),
+            "first": rows("previous") < 0,
+            "rank": rows("rank"),
+            "left": rows("left"),
         }
-        if self.has_key:
-            parent, peer = self._parent[where], self._peer[where]
+        if self._has_key:
+            parent, peer = rows("parent"), rows("peer")
             batch |= {
                 "has_parent": parent >= 0,
-                "parent": self._parent_features[parent.clamp(min=0)] / 64,
+                "tally": rows("tally") / STEPS,
+                "parent": self._parents(parent.clamp(min=0)),
                 "has_peer": peer >= 0,
-                "peer": self._features[peer.clamp(min=0)] / 64,
-                "key_rank": self._key_rank[where],
+                "peer": rows("features", peer.clamp(min=0)) / STEPS,
+                "key_rank": rows("key_rank"),
             }
         return batch
+
+    def _parents(self, which: Tensor) -> Tensor:
+        table = self._all["parent_features"]
+        if not len(table):
+            return table.new_zeros((which.numel(), table.shape[1])) / STEPS
+        return table[which] / STEPS

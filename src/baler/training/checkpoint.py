@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -14,7 +15,8 @@ import torch
 from baler.core.replacing import replacing
 from baler.training.loop import Progress
 
-_FIELDS = {field.name for field in fields(Progress)}
+_DIGEST = hashlib.sha256().digest_size
+_FIELDS = [field.name for field in fields(Progress)]
 
 
 class Checkpoint:
@@ -26,24 +28,24 @@ class Checkpoint:
         ``notes`` say what was found, if anybody should know.
         """
         self._path = path
-        self._key = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        text = json.dumps([key, _FIELDS], sort_keys=True)
+        self._key = hashlib.sha256(text.encode()).hexdigest()
         self._known: dict[str, dict[str, Any]] = {}
         self.notes: tuple[str, ...] = ()
         if path.exists():
             self._read()
 
     def _read(self) -> None:
-        try:
-            content = torch.load(self._path, weights_only=True, map_location="cpu")
-            key, known = content["key"], content["progress"]
-            fields_known = [set(progress) for progress in known.values()]
-        except Exception:  # whatever a damaged file leads PyTorch to
+        data = self._path.read_bytes()
+        digest, content = data[:_DIGEST], data[_DIGEST:]
+        if hashlib.sha256(content).digest() != digest:
             self.notes = (f"{self._path} is damaged; the training began anew",)
             return
-        if key != self._key or any(found != _FIELDS for found in fields_known):
+        found = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+        if found["key"] != self._key:
             self.notes = (f"{self._path} is of another training; this one began anew",)
             return
-        self._known = known
+        self._known = found["progress"]
         self.notes = (f"went on with the training in {self._path}",)
 
     def load(self, name: str) -> Progress | None:
@@ -53,8 +55,10 @@ class Checkpoint:
     def save(self, name: str, progress: Progress) -> None:
         """Write how far a network is."""
         self._known[name] = asdict(progress)
+        content = io.BytesIO()
+        torch.save({"key": self._key, "progress": self._known}, content)
         with replacing(self._path, overwrite=True) as path:
-            torch.save({"key": self._key, "progress": self._known}, path)
+            path.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
 
     def remove(self) -> None:
         """Forget everything."""

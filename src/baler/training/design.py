@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from baler.core.bounds import Bound, Range
+from baler.core.bounds import Range
 from baler.core.chunk import Array, Chunk
 from baler.core.schema import List, Schema, columns_of
-from baler.learned.axis import Axis, Feature, Ints
-from baler.learned.inputs import parent_base
-from baler.learned.network import Base, Source
+from baler.learned.axis import Axis, Ints
+from baler.learned.checks import MAX_WEIGHT, MAX_WEIGHTS
+from baler.learned.derived import (
+    EVERY,
+    NOT_ZERO,
+    Derivations,
+    Derived,
+)
+from baler.learned.inputs import counts_of, parent_base
+from baler.learned.network import Base, ObjectSource, Source
 from baler.learned.task import NO_BASE
 from baler.planning.policy import Policy
 from baler.quantise.lattice import Scaled
@@ -21,7 +29,20 @@ from baler.training.neighbours import Neighbours
 
 LEADS = 2
 """Objects of earlier collections that an event's features are made of."""
-MAX_EVENT_SOURCES = 96
+LEAD_COLUMNS = 6
+"""Columns of such an object."""
+MAX_EVENT_SOURCES = 48
+SLOTS = 6
+"""Parents whose tallies are told before the key."""
+SELECTIVE = (
+    Derived.COUNT,
+    Derived.FRACTION,
+    Derived.CHARGE,
+    Derived.FIRST,
+    Derived.SECOND,
+    Derived.THIRD,
+)
+"""Quantities that need a selector."""
 LEAST_OBJECTS = 500
 """A collection with fewer objects in the sample gets no network."""
 
@@ -45,6 +66,10 @@ class CollectionDesign:
     columns: tuple[ColumnDesign, ...]
     event_sources: tuple[Source, ...]
     parent_sources: tuple[Source, ...]
+    object_sources: tuple[ObjectSource, ...]
+    weight: int  # position of the column that tallies sum; -1 for none
+    weights: tuple[int, int, float]  # first number, count and unit of its weights
+    slots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +95,20 @@ def design(schema: Schema, chunk: Chunk, policy: Policy, wanted: set[str] | None
         if isinstance(bound, Range):
             bound = bound.resolve(values)
         axis = axis_of(column, values, bound)
-        if axis is not None:
+        if axis is not None and not isinstance(axis.lattice, Scaled):
             axes.append(axis)
     axes = _without_copies(axes, chunk)
-    axes = _with_sigmas(axes, policy.bounds(schema), schema)
-    return Design(*_collections(axes, schema, chunk, wanted))
+    return _Planner(axes, as_decoded(axes, chunk), wanted).design()
+
+
+def as_decoded(axes: Sequence[Axis], chunk: Chunk) -> Chunk:
+    """Return a chunk with the values that a reader of a file would get."""
+    columns = dict(chunk.columns)
+    for axis in axes:
+        values = columns[axis.column]
+        classes, numbers = axis.split(values)
+        columns[axis.column] = axis.join(classes, numbers, values[classes == axis.verbatim])
+    return Chunk(chunk.entries, columns)
 
 
 def _text_columns(schema: Schema) -> set[str]:
@@ -97,174 +131,317 @@ def _without_copies(axes: Sequence[Axis], chunk: Chunk) -> list[Axis]:
     kept: list[Axis] = []
     for axis in axes:
         values = chunk.columns[axis.column]
-        mark = (axis.counts, values.tobytes())
+        mark = (axis.counts, hashlib.sha256(values.tobytes()).digest())
         if mark not in seen:
             kept.append(axis)
         seen.add(mark)
     return kept
 
 
-def _with_sigmas(axes: list[Axis], bounds: Sequence[Bound], schema: Schema) -> list[Axis]:
-    """Return axes whose lattices of own steps know the axis of their uncertainties."""
-    places = {axis.column: i for i, axis in enumerate(axes)}
-    kept = [axis for axis in axes if not isinstance(axis.lattice, Scaled)]
-    del places, bounds, schema
-    return kept
+class _Planner:
+    """Finds out, collection by collection, what is worth knowing."""
 
+    def __init__(self, axes: list[Axis], chunk: Chunk, wanted: set[str] | None) -> None:
+        """Sort columns into collections and see which point to which."""
+        self.axes, self.chunk, self.wanted = axes, chunk, wanted
+        self.groups: dict[str, list[int]] = {}
+        for i, axis in enumerate(axes):
+            self.groups.setdefault(axis.counts, []).append(i)
+        self.sizes = {name: self.values(members[0]).size for name, members in self.groups.items()}
+        self.keys = {name: self.key(name) for name in self.groups}
+        self.order = self.ordered()
 
-def _collections(
-    axes: list[Axis], schema: Schema, chunk: Chunk, wanted: set[str] | None
-) -> tuple[tuple[Axis, ...], tuple[CollectionDesign, ...]]:
-    groups: dict[str, list[int]] = {}
-    for i, axis in enumerate(axes):
-        groups.setdefault(axis.counts, []).append(i)
-    sizes = {name: chunk.columns[axes[members[0]].column].size for name, members in groups.items()}
-    keys = {name: _key(name, members, axes, chunk, sizes) for name, members in groups.items()}
-    order = _order(groups, keys)
-    designs: list[CollectionDesign] = []
-    for at, name in enumerate(order):
-        if sizes[name] < LEAST_OBJECTS:
-            continue
-        chosen = [i for i in groups[name] if wanted is None or axes[i].column in wanted]
-        if not chosen:
-            continue
-        key = keys[name]
-        members = _column_order(chosen, key[0] if key and key[0] in chosen else None, axes, chunk)
-        key = key if key and key[0] in chosen else None
-        parents = tuple(Source(i) for i in groups[key[1]]) if key else ()
-        sources = _event_sources(name, order[:at], groups, axes, sizes)
+    def values(self, i: int) -> Array:
+        """Return the sample of a column."""
+        return self.chunk.columns[self.axes[i].column]
+
+    def stem(self, i: int) -> str:
+        """Return the last part of a column's name."""
+        return self.axes[i].column.rpartition("_")[2]
+
+    def counts(self, name: str) -> Ints:
+        """Return the objects in each event."""
+        return counts_of(name, self.chunk.entries, lambda n: self.chunk.columns[n])
+
+    def design(self) -> Design:
+        """Return the design of all collections that are large enough."""
+        found = []
+        for at, name in enumerate(self.order):
+            chosen = [
+                i for i in self.groups[name]
+                if self.wanted is None or self.axes[i].column in self.wanted
+            ]  # fmt: skip
+            if chosen and self.sizes[name] >= LEAST_OBJECTS:
+                found.append(self.collection(name, chosen, set(self.order[:at])))
+        return Design(tuple(self.axes), tuple(found))
+
+    def collection(self, name: str, chosen: Sequence[int], earlier: set[str]) -> CollectionDesign:
+        """Return the design of one collection, of which these columns are coded."""
+        key = self.keys[name]
+        if key is not None and key[0] not in chosen:
+            key = None
+        parents: list[int] = []
+        if key is not None and key[1] in earlier:
+            parents = self.groups[key[1]]
+        elif key is not None and self.constituents(key[1]) != name:
+            key = None
+        members = self.column_order(chosen, key[0] if key else None)
+        near = Neighbours.of(self.axes, name, key, self.chunk)
+        heavy = self.weight(members) if key and not parents else -1
+        derived = self.derived(name, members, earlier)
+        weights = None
+        scale = (0, 0, 0.0)
+        if heavy >= 0:
+            scale = self.weights(members[heavy])
+            weights = np.clip(np.rint(self.values(members[heavy]) / scale[2]), 1, MAX_WEIGHT)
+            weights = weights.astype(np.int64)
         columns = []
-        for i in members:
-            plan, features = _placed(i, axes, chunk, key, groups)
-            columns.append(plan)
-            axes[i] = replace(axes[i], features=axes[i].features + features)
-        designs.append(
-            CollectionDesign(name, key[1] if key else "", tuple(columns), sources, parents)
+        for place, i in enumerate(members):
+            columns.append(self.placed(i, place, near, parents, derived, weights))
+        used = [source for source in derived if source.axis in members]
+        position = {source: k for k, source in enumerate(used)}
+        columns = [
+            replace(c, base_axis=position[derived[c.base_axis]]) if c.base is Base.OBJECT else c
+            for c in columns
+        ]
+        return CollectionDesign(
+            counts=name,
+            key=key[1] if key else "",
+            columns=tuple(columns),
+            event_sources=self.event_sources(name, earlier),
+            parent_sources=tuple(Source(i) for i in parents),
+            object_sources=tuple(used),
+            weight=heavy,
+            weights=scale,
+            slots=SLOTS if heavy >= 0 else 0,
         )
-    return tuple(axes), tuple(designs)
 
+    def key(self, name: str) -> tuple[int, str] | None:
+        """Return the column that points to objects of another collection, and that one's counts."""
+        if not name:
+            return None
+        best: tuple[int, str] | None = None
+        others = {
+            counts.removeprefix("n").lower(): counts
+            for counts in self.groups
+            if counts not in ("", name)
+        }
+        for i in self.groups[name]:
+            stem = self.stem(i).lower()
+            target = others.get(stem.removesuffix("idx")) if stem.endswith("idx") else None
+            if target is None or self.axes[i].dtype.kind not in "iu":
+                continue
+            index = self.values(i).astype(np.int64)
+            limits = np.repeat(self.counts(target), self.counts(name))
+            inside = float(((index >= 0) & (index < limits)).mean())
+            valid = float(((index >= -1) & (index < limits)).mean())
+            larger = best is None or self.sizes[target] > self.sizes[best[1]]
+            if valid > 0.99 and inside > 0.3 and larger:
+                best = i, target
+        return best
 
-def _key(
-    name: str, members: Sequence[int], axes: Sequence[Axis], chunk: Chunk, sizes: Mapping[str, int]
-) -> tuple[int, str] | None:
-    """Return the column that points to objects of another collection, and that one's counts."""
-    if not name:
+    def constituents(self, name: str) -> str | None:
+        """Return the collection that objects of this one are made of, by its counts."""
+        for child, key in self.keys.items():
+            if key is None or key[1] != name or self.sizes[child] < 3 * self.sizes[name]:
+                continue
+            if {"pt", "eta", "phi"} <= {self.stem(i) for i in self.groups[child]}:
+                return child
         return None
-    best: tuple[int, str] | None = None
-    objects = {
-        counts.removeprefix("n").lower(): counts for counts in sizes if counts not in ("", name)
-    }
-    for i in members:
-        stem = axes[i].column.rpartition("_")[2].lower()
-        target = objects.get(stem.removesuffix("idx")) if stem.endswith("idx") else None
-        if target is None or axes[i].dtype.kind not in "iu":
-            continue
-        values = chunk.columns[axes[i].column].astype(np.int64)
-        limits = np.repeat(chunk.columns[target].astype(np.int64), chunk.columns[name])
-        inside = ((values >= 0) & (values < limits)).mean()
-        valid = ((values >= -1) & (values < limits)).mean()
-        if valid > 0.99 and inside > 0.3 and (best is None or sizes[target] > sizes[best[1]]):
-            best = i, target
-    return best
+
+    def ordered(self) -> list[str]:
+        """Return collections in the order of coding.
+
+        Events come first. What objects are made of comes before them, and objects that are made
+        of others before those that they point to. Else parents come before their children.
+        """
+        after: dict[str, set[str]] = {name: set() for name in self.groups}
+        for child, key in self.keys.items():
+            if key is None:
+                continue
+            if self.constituents(key[1]) == child or self.constituents(child) is not None:
+                after[key[1]].add(child)
+            else:
+                after[child].add(key[1])
+        order = [""] if "" in self.groups else []
+        left = [name for name in self.groups if name]
+        while left:
+            free = [name for name in left if not after[name] & set(left)] or left[:1]
+            order.append(free[0])
+            left.remove(free[0])
+        return order
+
+    def column_order(self, members: Sequence[int], key: int | None) -> list[int]:
+        """Return columns in the order of coding: key, sorted ones, uncertainties before values."""
+        names = {self.axes[i].column: i for i in members}
+
+        def rank(i: int) -> tuple[int, int, bool]:
+            name = self.axes[i].column
+            if i == key:
+                return 0, i, False
+            if self.axes[i].counts and self.axes[i].numeric and falling(self.values(i)) > 0.75:
+                return 1, i, False
+            return 2, names.get(name.removesuffix("Err"), i), not name.endswith("Err")
+
+        return sorted(members, key=rank)
+
+    def weight(self, members: Sequence[int]) -> int:
+        """Return the position of the column by which objects weigh in their parent; -1 if none."""
+        for place, i in enumerate(members):
+            axis = self.axes[i]
+            plain = axis.numeric and not axis.signed and not axis.period
+            if self.stem(i).lower() in ("pt", "energy", "e") and place and plain:
+                return place
+        return -1
+
+    def weights(self, i: int) -> tuple[int, int, float]:
+        """Return the first number of a column's weights, how many there are, and their unit."""
+        axis, values = self.axes[i], self.values(i)
+        classes, numbers = axis.split(values)
+        on = classes == axis.on_lattice
+        low, high = int(np.quantile(numbers[on], 0.001)), int(numbers[on].max())
+        count = min(high - low + 1 + (high - low) // 8, MAX_WEIGHTS)
+        largest = float(values[on].max())
+        unit = max(float(np.quantile(values[on], 0.001)) / 32, largest / MAX_WEIGHT, 1e-30)
+        return low, count, unit
+
+    def event_sources(self, name: str, earlier: set[str]) -> tuple[Source, ...]:
+        """Return what is read of the event: its own columns, then leading objects."""
+        if not name:
+            return ()
+        sources = [Source(i) for i in self.groups.get("", ()) if "" in earlier]
+        sources = sources[:MAX_EVENT_SOURCES]
+        for other in sorted(earlier - {""}, key=lambda e: self.sizes[e]):
+            for rank in range(LEADS):
+                lead = [Source(i, rank) for i in self.groups[other][:LEAD_COLUMNS]]
+                if len(sources) + len(lead) <= MAX_EVENT_SOURCES:
+                    sources += lead
+        return tuple(sources)
+
+    def derived(self, name: str, members: Sequence[int], earlier: set[str]) -> list[ObjectSource]:
+        """Return the quantity of other collections, if any, that each column follows from best."""
+        if not name:
+            return []
+        derivations = Derivations(self.axes, self.counts(name), lambda n: self.chunk.columns[n])
+        best: dict[int, tuple[float, ObjectSource]] = {}
+        targets = [i for i in members if self.axes[i].numeric]
+        for kind, inputs, constant, only in self.candidates(name, earlier):
+            values = derivations.values(ObjectSource(kind, 0, inputs, constant))
+            for i in targets:
+                if only is not None and self.stem(i) != only:
+                    continue
+                axis = self.bare(i) if self.axes[i].dtype.kind != "f" else self.axes[i]
+                cost = placing_cost(axis, self.values(i), parent_base(axis, values))
+                if i not in best or cost < best[i][0]:
+                    best[i] = cost, ObjectSource(kind, i, inputs, constant)
+        found = []
+        for i, (cost, source) in best.items():
+            axis = self.axes[i]
+            plain = np.full(self.values(i).size, axis.center)
+            if cost < placing_cost(axis, self.values(i), plain) - 1:
+                found.append(source)
+                if axis.dtype.kind != "f":
+                    self.axes[i] = self.bare(i)
+        return found
+
+    def bare(self, i: int) -> Axis:
+        """Return the axis of a column of integers without atoms, which would hide its numbers."""
+        return replace(self.axes[i], atoms=())
+
+    def candidates(
+        self, name: str, earlier: set[str]
+    ) -> Iterator[tuple[Derived, tuple[int, ...], int, str | None]]:
+        """Yield quantities that objects may have: kind, inputs, constant, and for which stem."""
+        child = self.constituents(name)
+        if child in earlier and (child_key := self.keys[child or ""]) is not None:
+            stems = {self.stem(i): i for i in self.groups[child or ""]}
+            four = [child_key[0], *(stems[x] for x in ("pt", "eta", "phi"))]
+            four.append(stems.get("mass", four[-1]))
+            first = (*four, four[0])
+            for kind in Derived:
+                if kind < Derived.POINTING and kind not in SELECTIVE:
+                    yield kind, first, EVERY, None
+            yield Derived.COUNT, first, EVERY, None
+            for i in self.groups[child or ""]:
+                classes = np.unique(np.abs(self.values(i)[:4096].astype(np.float64)))
+                if self.axes[i].dtype.kind not in "iu" or classes.size > 16 or i == four[0]:
+                    continue
+                selected = (*four, i)
+                yield Derived.CHARGE, selected, EVERY, None
+                for kind in (Derived.COUNT, Derived.FIRST, Derived.SECOND, Derived.THIRD):
+                    yield kind, selected, NOT_ZERO, None
+                for c in classes[classes > 0]:
+                    yield Derived.FRACTION, selected, int(c), None
+                    yield Derived.COUNT, selected, int(c), None
+        for other in earlier:
+            key = self.keys[other]
+            if key is not None and key[1] == name and other != child:
+                for i in self.groups[other]:
+                    if self.axes[i].dtype.kind == "f":
+                        yield Derived.POINTING, (key[0], i), EVERY, self.stem(i)
+
+    def placed(
+        self,
+        i: int,
+        place: int,
+        near: Neighbours,
+        parents: Sequence[int],
+        derived: Sequence[ObjectSource],
+        weights: Ints | None,
+    ) -> ColumnDesign:
+        """Return where a column is best placed from; its axis gets features of what is left."""
+        axis, values = self.axes[i], self.values(i)
+        if not axis.numeric:
+            return ColumnDesign(i, Base.CENTER, 0, 1.0)
+        _, numbers = axis.split(values)
+        options: list[tuple[float, Base, int, Ints]] = []
+
+        def consider(base: Base, base_axis: int, bases: Ints, bonus: float) -> None:
+            cost = placing_cost(axis, values, bases) + bonus
+            options.append((cost, base, base_axis, bases))
+
+        consider(Base.CENTER, 0, np.full(numbers.size, axis.center), 0.0)
+        consider(Base.PREVIOUS, 0, near.take(numbers, near.previous), 0.1)
+        if place and near.has_peers:
+            consider(Base.PEER, 0, near.take(numbers, near.peer), 0.15)
+            if weights is not None:
+                consider(Base.CENTROID, 0, near.centroid(axis, numbers, weights), 0.15)
+        for k in parents:
+            same = self.stem(k) == self.stem(i) and self.axes[k].dtype.kind == "f"
+            if place and same and axis.dtype.kind == "f":
+                consider(Base.PARENT, k, near.of_parent(parent_base(axis, self.values(k))), 0.15)
+        for k, source in enumerate(derived):
+            if source.axis == i:
+                values_of = Derivations(
+                    self.axes, self.counts(axis.counts), lambda n: self.chunk.columns[n]
+                ).values(source)
+                consider(Base.OBJECT, k, parent_base(axis, values_of), 0.0)
+        _, base, base_axis, bases = min(options, key=lambda option: option[0])
+        _, spread = middle(residuals(axis, values, bases))
+        if base is not Base.CENTER:
+            features = axis.features + standard_features(0, spread, relative=True)
+            self.axes[i] = replace(axis, features=features)
+        return ColumnDesign(i, base, base_axis, spread)
 
 
-def _order(
-    groups: Mapping[str, Sequence[int]], keys: Mapping[str, tuple[int, str] | None]
-) -> list[str]:
-    """Return the collections: events first, parents before their children, else as they come."""
-    order = [""] if "" in groups else []
-    left = [name for name in groups if name]
-    while left:
-        free = [n for n in left if (key := keys[n]) is None or key[1] not in left] or left[:1]
-        order.append(free[0])
-        left.remove(free[0])
-    return order
+def residuals(axis: Axis, values: Array, bases: Ints) -> Ints:
+    """Return numbers on the lattice less their bases."""
+    classes, numbers = axis.split(values)
+    on = (classes == axis.on_lattice) | (classes == axis.on_lattice + 1)
+    return np.asarray(axis.wrap(numbers - np.where(bases == NO_BASE, axis.center, bases))[on])
 
 
-def _column_order(
-    members: Sequence[int], key: int | None, axes: Sequence[Axis], chunk: Chunk
-) -> list[int]:
-    """Return columns in the order of coding: the key, sorted ones, uncertainties before values."""
-    names = {axes[i].column: i for i in members}
-
-    def rank(i: int) -> tuple[int, int]:
-        axis = axes[i]
-        if i == key:
-            return 0, i
-        values = excerpt_sorted(chunk.columns[axis.column])
-        if axis.counts and axis.numeric and values > 0.75:
-            return 1, i
-        if axis.column.endswith("Err") and axis.column.removesuffix("Err") in names:
-            return 2 + 0, names[axis.column.removesuffix("Err")]
-        return 2, i
-
-    return sorted(members, key=lambda i: (*rank(i), not axes[i].column.endswith("Err"), i))
+def placing_cost(axis: Axis, values: Array, bases: Ints) -> float:
+    """Return about how many bits a number takes when it is placed from a base."""
+    left = residuals(axis, values, bases)
+    if not left.size:
+        return 0.0
+    return float(np.log2(np.abs(left - np.median(left)) + 1.0).mean())
 
 
-def excerpt_sorted(values: Array) -> float:
+def falling(values: Array) -> float:
     """Return the fraction of neighbours in a column that do not rise."""
     part = values[: 1 << 16]
-    return (
-        float((part[1:] <= part[:-1]).mean()) if part.size > 1 and part.dtype.kind != "b" else 0.0
-    )
-
-
-def _event_sources(
-    name: str,
-    earlier: Sequence[str],
-    groups: Mapping[str, Sequence[int]],
-    axes: Sequence[Axis],
-    sizes: Mapping[str, int],
-) -> tuple[Source, ...]:
-    if not name:
-        return ()
-    sources = [Source(i) for i in groups.get("", ()) if "" in earlier]
-    for other in sorted((e for e in earlier if e), key=lambda e: -sizes[e]):
-        for rank in range(LEADS):
-            lead = [Source(i, rank) for i in groups[other][:6]]
-            if len(sources) + len(lead) <= MAX_EVENT_SOURCES:
-                sources += lead
-    return tuple(sources)
-
-
-def _placed(
-    i: int,
-    axes: Sequence[Axis],
-    chunk: Chunk,
-    key: tuple[int, str] | None,
-    groups: Mapping[str, Sequence[int]],
-) -> tuple[ColumnDesign, tuple[Feature, ...]]:
-    """Return where a column is best placed from, and features of what is left then."""
-    axis = axes[i]
-    if not axis.numeric:
-        return ColumnDesign(i, Base.CENTER, 0, 1.0), ()
-    classes, numbers = axis.split(chunk.columns[axis.column])
-    near = Neighbours.of(axes, axis.counts, key, chunk)
-    on = (classes == axis.on_lattice) | (classes == axis.on_lattice + 1)
-    candidates: list[tuple[float, Base, int, Ints]] = []
-
-    def consider(base: Base, base_axis: int, bases: Ints, bonus: float) -> None:
-        known = np.where(bases == NO_BASE, axis.center, bases)
-        left = axis.wrap(numbers - known)[on]
-        cost = float(
-            np.log2(np.abs(left - (np.median(left) if base is Base.CENTER else 0)) + 1).mean()
-        )
-        candidates.append((cost + bonus, base, base_axis, left))
-
-    consider(Base.CENTER, 0, np.full(numbers.size, axis.center), 0.0)
-    consider(Base.PREVIOUS, 0, near.take(numbers, near.previous), 0.1)
-    if key is not None and i != key[0]:
-        consider(Base.PEER, 0, near.take(numbers, near.peer), 0.15)
-        stem = axis.column.rpartition("_")[2]
-        for k in groups[key[1]]:
-            other = axes[k]
-            if (
-                other.column.rpartition("_")[2] == stem
-                and other.dtype.kind == "f" == axis.dtype.kind
-            ):
-                from_parent = parent_base(axis, chunk.columns[other.column])
-                consider(Base.PARENT, k, near.of_parent(from_parent), 0.15)
-    _, base, base_axis, left = min(candidates, key=lambda c: c[0])
-    _, spread = middle(left)
-    features = () if base is Base.CENTER else standard_features(0, spread, relative=True)
-    return ColumnDesign(i, base, base_axis, spread), features
+    if part.size < 2 or part.dtype.kind == "b":
+        return 0.0
+    return float((part[1:] <= part[:-1]).mean())

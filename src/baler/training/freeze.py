@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from baler.learned.network import (
     ColumnNet,
     Int16s,
 )
+from baler.training.dataset import untrained
 from baler.training.design import CollectionDesign
 from baler.training.net import LINEAR, Net
 
@@ -55,13 +57,13 @@ def frozen(net: Net, axes: Sequence[Axis], plan: CollectionDesign) -> Collection
         )
         feature, slot = after
         number += axis.numeric
-    return CollectionNet(
-        counts=plan.counts,
-        key=plan.key,
+    return replace(
+        untrained(axes, plan),
         rectified=net.hidden - LINEAR,
         columns=tuple(columns),
-        event_sources=plan.event_sources,
-        parent_sources=plan.parent_sources,
+        object=_int16(net.object.T),
+        tally=_int16(net.tally.T),
+        slot=_int16(net.slot.T),
         bias=_int16(net.bias),
         event=_int16(net.event.T),
         parent=_int16(net.parent.T),

@@ -22,7 +22,7 @@ from baler.quantise.lattice import Scaled
 from baler.training.batches import Batches
 from baler.training.checkpoint import Checkpoint
 from baler.training.dataset import Dataset
-from baler.training.design import CollectionDesign, Design
+from baler.training.design import CollectionDesign, Design, as_decoded
 from baler.training.freeze import frozen, odds
 from baler.training.loop import Progress, bits_of, train_net
 from baler.training.measure import Floats, Plain, with_model
@@ -100,6 +100,7 @@ def learn(
     """
     marginals = [plain.bits(columns_of(design, part)) for part in design.collections]
     shares = _shares(design, plain, marginals)
+    trained, held_out = (as_decoded(design.axes, c) for c in (sample.trained, sample.held_out))
     found = []
     for i, (part, marginal) in enumerate(zip(design.collections, marginals, strict=True)):
         report = _reporter(tell, part, float(marginal.sum()), sum(shares[:i]), shares[i])
@@ -109,7 +110,7 @@ def learn(
             minutes=settings.minutes * shares[i],
             hidden=(widths or {}).get(part.counts, settings.hidden),
         )
-        net, held, state = _train(sample, design, part, own, checkpoint, report)
+        net, held, state = _train(trained, held_out, design, part, own, checkpoint, report)
         floating = float(bits_of(net, held, held.size).sum())
         whole = frozen(net.to("cpu"), design.axes, part)
         coded = with_model(Model(design.axes, (whole,), odds()), 0, plain)
@@ -156,7 +157,8 @@ def _reporter(
 
 
 def _train(
-    sample: Sample,
+    trained: Chunk,
+    held_out: Chunk,
     design: Design,
     part: CollectionDesign,
     settings: Settings,
@@ -165,19 +167,18 @@ def _train(
 ) -> tuple[Net, Batches, Progress]:
     """Return a trained network, the held-out objects, and what became of its training."""
     device = settings.torch_device()
-    data = Dataset.of(design.axes, part, sample.trained)
-    held = Batches(Dataset.of(design.axes, part, sample.held_out), device)
+    data = Dataset.of(design.axes, part, trained)
+    held = Batches(Dataset.of(design.axes, part, held_out), device, has_key=bool(part.key))
 
     def keep(now: Progress) -> None:
         if checkpoint is not None:
             checkpoint.save(part.counts, now)
 
     with _reproducible(settings.seed, device, whole=settings.steps is not None):
-        widths = data.event.shape[1], data.parent.shape[1]
-        net = Net(design.axes, part, widths, settings.hidden, settings.shapes).to(device)
+        net = Net(design.axes, part, data.widths, settings.hidden, settings.shapes).to(device)
         state = train_net(
             net,
-            Batches(data, device),
+            Batches(data, device, has_key=bool(part.key)),
             held,
             seconds=60 * settings.minutes,
             steps=settings.steps,
@@ -248,6 +249,8 @@ def model_of(axes: Sequence[Axis], nets: Sequence[CollectionNet], notes: dict[st
     used: set[int] = set()
     for net in nets:
         used |= {s.axis for s in (*net.event_sources, *net.parent_sources)}
+        used |= {s.axis for s in net.object_sources}
+        used |= {i for source in net.object_sources for i in source.inputs}
         used |= {column.axis for column in net.columns}
         used |= {column.base_axis for column in net.columns if column.base is Base.PARENT}
     while True:
@@ -282,13 +285,18 @@ def _net_at(net: CollectionNet, place: dict[int, int]) -> CollectionNet:
         replace(
             column,
             axis=place[column.axis],
-            base_axis=place[column.base_axis] if column.base is Base.PARENT else 0,
+            base_axis=(place[column.base_axis] if column.base is Base.PARENT else column.base_axis),
         )
         for column in net.columns
+    )
+    derived = (
+        replace(source, axis=place[source.axis], inputs=tuple(place[i] for i in source.inputs))
+        for source in net.object_sources
     )
     return replace(
         net,
         columns=tuple(columns),
+        object_sources=tuple(derived),
         event_sources=moved(net.event_sources),
         parent_sources=moved(net.parent_sources),
     )

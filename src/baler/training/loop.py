@@ -85,7 +85,7 @@ def train_net(
                 where = _batch(seed, now.step, data.size).to(net.bias.device)
                 bits = net(data.pick(where)).sum(1).mean()
                 optimizer.zero_grad(set_to_none=True)
-                (bits + net.excess).backward()
+                bits.backward()
                 torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
                 optimizer.step()
                 now.step += 1
@@ -140,7 +140,7 @@ def _batch(seed: int, step: int, size: int) -> Tensor:
 
 def _groups(net: Net) -> list[dict[str, Any]]:
     """Return parameters with their rates: small where many inputs add up."""
-    inputs = {"event", "parent", "previous", "peer", "own"}
+    inputs = {"event", "parent", "object", "previous", "peer", "own"}
     groups = []
     for name, value in net.named_parameters():
         share = min(1.0, 16 / max(value.shape[0], 1)) if name in inputs else 1.0

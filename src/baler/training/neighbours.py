@@ -10,6 +10,7 @@ import numpy as np
 from baler.core.chunk import Chunk
 from baler.learned.axis import Axis, Ints
 from baler.learned.inputs import counts_of
+from baler.learned.tally import centroid, pull
 from baler.learned.task import NO_BASE
 
 
@@ -50,6 +51,28 @@ class Neighbours:
     def take(numbers: Ints, where: Ints) -> Ints:
         """Return the numbers at these positions; NO_BASE where there is none."""
         return np.where(where >= 0, numbers[where], NO_BASE)
+
+    @property
+    def has_peers(self) -> bool:
+        """Whether any object has one."""
+        return bool((self.peer >= 0).any())
+
+    def centroid(self, axis: Axis, numbers: Ints, weights: Ints) -> Ints:
+        """Return the weighted means of numbers of earlier objects with the same parent."""
+        order = np.argsort(self.parent, kind="stable")
+        begin = np.empty_like(order)
+        begin[order] = np.arange(order.size) - self.key_rank[order]
+        first = numbers[order][begin]
+
+        def before(values: Ints) -> Ints:
+            total = (np.cumsum(values[order]) - values[order])[np.argsort(order)]
+            return total - (np.cumsum(values[order]) - values[order])[begin]
+
+        sums = before(np.where(self.parent >= 0, weights, 0))
+        moments = before(pull(axis, numbers, first, weights))
+        known = (self.parent >= 0) & (sums > 0)
+        mean = centroid(axis, first, moments, np.maximum(sums, 1))
+        return np.where(known, mean, NO_BASE)
 
     def of_parent(self, bases: Ints) -> Ints:
         """Return for each object the base that its parent gives; NO_BASE without one."""

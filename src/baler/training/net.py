@@ -8,22 +8,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from baler.learned.axis import Axis
+from baler.training.dataset import ROWS
 from baler.training.design import CollectionDesign
 
 LINEAR = 16
 """Hidden units that are not rectified: they carry values on as they are."""
-ROWS = 16
-"""Ranks that are told apart."""
 COMPONENTS = 3
 """Logistic distributions that a shape is mixed of, besides an exponential one to either side."""
 TOP_ACTIVATION = 8191 / 256
 LN2 = math.log(2)
+
+
+class _Clamp(torch.autograd.Function):
+    """Clamping whose gradient leads back in from outside, and never further out."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        ctx.save_for_backward(values > high, values < low)
+        return torch.minimum(torch.maximum(values, low), high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        above, below = ctx.saved_tensors
+        (gradient,) = gradients
+        outward = (above & (gradient < 0)) | (below & (gradient > 0))
+        return gradient.masked_fill(outward, 0.0), None, None
+
+
+def clamped(values: Tensor, low: float | Tensor, high: float) -> Tensor:
+    """Return values within limits."""
+    limits = (torch.as_tensor(x, dtype=values.dtype, device=values.device) for x in (low, high))
+    return _Clamp.apply(values, *limits)  # type: ignore[no-any-return,no-untyped-call]
 
 
 class Shapes(nn.Module):
@@ -41,17 +63,21 @@ class Shapes(nn.Module):
         self.tail = nn.Parameter(torch.zeros(columns, shapes, 2))
         self.tail_weight = nn.Parameter(torch.full((columns, shapes, 2), -2.0))
 
-    def parameters_of(self, k: Tensor) -> tuple[Tensor, ...]:
-        """Return place, scale, log weights and tail scale of shapes k (batch, columns)."""
-        j = torch.arange(k.shape[1], device=k.device)[None].expand_as(k)
-        weights = torch.cat([self.weight[j, k], self.tail_weight[j, k]], -1)
-        scale = self.scale[j, k].clamp(-1.7, 2.0)
-        tail = self.tail[j, k].clamp(-1.7, 2.0)
-        return self.place[j, k], scale, functional.log_softmax(weights, -1), tail
+    def parameters_of(self, shares: Tensor) -> tuple[Tensor, ...]:
+        """Return place, scale, log weights and tail scale of shapes, (..., columns, components).
 
-    def log_mass(self, k: Tensor, z: Tensor, half: Tensor) -> Tensor:
-        """Return log probabilities of ``z - half`` to ``z + half`` under shapes k."""
-        place, scale, weights, tail = self.parameters_of(k)
+        ``shares`` (..., columns, shapes) says how much of each shape.
+        """
+        place, scale, weight, tail, tail_weight = (
+            torch.einsum("...jk,jkc->...jc", shares, values)
+            for values in (self.place, self.scale, self.weight, self.tail, self.tail_weight)
+        )
+        weights = functional.log_softmax(torch.cat([weight, tail_weight], -1), -1)
+        return place, scale.clamp(-1.7, 2.0), weights, tail.clamp(-1.7, 2.0)
+
+    def log_mass(self, shares: Tensor, z: Tensor, half: Tensor) -> Tensor:
+        """Return log probabilities of ``z - half`` to ``z + half``."""
+        place, scale, weights, tail = self.parameters_of(shares)
         narrow = torch.exp(-scale)
         at, width = (z[..., None] - place) * narrow, half[..., None] * narrow
         logistic = (
@@ -73,8 +99,8 @@ class Shapes(nn.Module):
     def cumulative(self, z: Tensor) -> Tensor:
         """Return the distribution function of every shape at z: (columns, shapes, z)."""
         columns, shapes, _ = self.place.shape
-        k = torch.arange(shapes, device=z.device)[None].expand(columns, -1).T
-        place, scale, weights, tail = (p.transpose(0, 1) for p in self.parameters_of(k))
+        each = torch.eye(shapes, device=z.device)[:, None].expand(-1, columns, -1)
+        place, scale, weights, tail = (p.transpose(0, 1) for p in self.parameters_of(each))
         logistic = torch.sigmoid((z - place[..., None]) * torch.exp(-scale)[..., None])
         above = -torch.expm1(-z.clamp(min=0) * torch.exp(-tail[..., :1])) * (z > 0)
         below = torch.exp(z.clamp(max=0) * torch.exp(-tail[..., 1:]))
@@ -85,7 +111,7 @@ class Shapes(nn.Module):
 class Net(nn.Module):
     """What the size of objects is predicted with: call it to get bits, (batch, columns)."""
 
-    floor: Tensor
+    linear: Tensor
     unit: Tensor
     slot_column: Tensor
     slot_class: Tensor
@@ -95,11 +121,11 @@ class Net(nn.Module):
         self,
         axes: Sequence[Axis],
         plan: CollectionDesign,
-        widths: tuple[int, int],
+        widths: tuple[int, int, int],
         hidden: int,
         shapes: int,
     ) -> None:
-        """Make a network; ``widths`` are the numbers of features of events and of parents."""
+        """Make a network; ``widths`` are the numbers of features of events, parents, objects."""
         super().__init__()
         self.axes = [axes[column.axis] for column in plan.columns]
         self.hidden, self.shapes_count = hidden, shapes
@@ -121,6 +147,9 @@ class Net(nn.Module):
         self.prev_rows = weights(slots, hidden, scale=0.05)
         self.event = weights(widths[0], hidden, scale=0.03)
         self.parent = weights(widths[1], hidden, scale=0.05)
+        self.object = weights(widths[2], hidden, scale=0.05)
+        self.tally = weights(int(plan.weight >= 0), hidden)
+        self.slot = weights(plan.slots, hidden)
         self.peer = weights(self.features if self.has_key else 0, hidden, scale=0.05)
         self.bias = weights(hidden)
         self.first = weights(hidden)
@@ -135,9 +164,7 @@ class Net(nn.Module):
         )
         self.offsets = nn.ParameterList(self._offset(j) for j in range(len(self.axes)))
         self.shapes = Shapes(len(numeric), shapes)
-        floor = torch.zeros(hidden)
-        floor[hidden - LINEAR :] = -TOP_ACTIVATION
-        self.register_buffer("floor", floor)
+        self.register_buffer("linear", torch.arange(hidden) >= hidden - LINEAR)
         unit = [plan.columns[j].unit for j in numeric]
         self.register_buffer("unit", torch.tensor(unit))
         column = [j for j, n in enumerate(self.classes) for _ in range(n)]
@@ -160,7 +187,6 @@ class Net(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the bits of each column of each object, (batch, columns)."""
-        self.excess = torch.zeros((), device=self.bias.device)
         own = batch["features"]
         marks = self._marks(batch["classes"])
         state = self._context(batch)
@@ -192,11 +218,9 @@ class Net(nn.Module):
         return total / LN2
 
     def _activation(self, state: Tensor) -> Tensor:
-        """Return clamped units; beyond the ends gradients pass, so that none is stuck there."""
-        rectified = torch.where(self.floor < 0, state, functional.relu(state))
-        clamped = rectified.clamp(-TOP_ACTIVATION, TOP_ACTIVATION)
-        self.excess = self.excess + functional.relu(state.abs() - TOP_ACTIVATION / 2).mean()
-        return rectified + (clamped - rectified).detach()
+        return clamped(
+            torch.where(self.linear, state, functional.relu(state)), -TOP_ACTIVATION, TOP_ACTIVATION
+        )
 
     def _marks(self, classes: Tensor) -> Tensor:
         return (classes[:, self.slot_column] == self.slot_class).to(self.own.dtype)
@@ -205,22 +229,24 @@ class Net(nn.Module):
         """Return states before the first column."""
         earlier = batch["previous"] @ self.previous
         earlier = earlier + self._marks(batch["previous_classes"]) @ self.prev_rows
-        first = batch["rank"] == 0
         return (
             self.bias
-            + torch.where(first[:, None], self.first, earlier)
+            + torch.where(batch["first"][:, None], self.first, earlier)
             + batch["event"] @ self.event
-            + self.rank[batch["rank"].clamp(max=ROWS - 1)]
-            + self.left[batch["left"].clamp(max=ROWS - 1)]
+            + batch["object"] @ self.object
+            + batch["slots"] @ self.slot
+            + self.rank[batch["rank"]]
+            + self.left[batch["left"]]
         )
 
     def _family(self, batch: dict[str, Tensor]) -> Tensor:
         """Return what is added to states when the key is known."""
         child, sibling = batch["has_parent"][:, None], batch["has_peer"][:, None]
         return (
-            torch.where(child, batch["parent"] @ self.parent, self.orphan)
+            batch["tally"] @ self.tally * child
+            + torch.where(child, batch["parent"] @ self.parent, self.orphan)
             + torch.where(sibling, batch["peer"] @ self.peer, self.lonely)
-            + self.key_rank[batch["key_rank"].clamp(max=ROWS - 1)]
+            + self.key_rank[batch["key_rank"]]
         )
 
     def _decisions(self, out: Tensor, classes: Tensor, axis: Axis) -> Tensor:
@@ -240,19 +266,17 @@ class Net(nn.Module):
     def _numbers(self, out: Tensor, residuals: Tensor) -> Tensor:
         """Return nats of numbers placed by location, scale and shape: (batch, numeric columns)."""
         octaves = torch.log2(self.unit / 2) + out[..., 1]
-        scale = torch.exp2(octaves.clamp(-4, 38))
-        apart = residuals - out[..., 0].clamp(-64, 64) * self.unit
+        scale = torch.exp2(clamped(octaves, -4.0, 38.0))
+        apart = residuals - clamped(out[..., 0], -64.0, 64.0) * self.unit
         z, half = apart / scale, 0.5 / scale
         least = torch.as_tensor(-self.patience * LN2, device=z.device)
 
-        def cost(k: Tensor) -> Tensor:
-            return -torch.logaddexp(self.shapes.log_mass(k, z, half) - 0.0044, least)
-
         if self.shapes_count == 1:
-            return cost(torch.zeros_like(z, dtype=torch.long))
-        index = out[..., 2]
-        index = index + (index.clamp(0, self.shapes_count - 1) - index).detach()
-        low = index.detach().floor().clamp(0, self.shapes_count - 2)
-        share = index - low
-        low = low.long()
-        return (1 - share) * cost(low) + share * cost(low + 1)
+            shares = torch.ones_like(z)[..., None]
+        else:
+            index = clamped(out[..., 2], 0.0, self.shapes_count - 1)[..., None]
+            shapes = torch.arange(self.shapes_count, device=z.device)
+            between = functional.relu(1 - (index - shapes).abs())
+            nearest = ((index + 0.5).floor() == shapes).to(between.dtype)
+            shares = between + (nearest - between).detach()  # the nearest, with gradients
+        return -torch.logaddexp(self.shapes.log_mass(shares, z, half) - 0.0044, least)
