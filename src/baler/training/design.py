@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from baler.core.bounds import Range
-from baler.core.chunk import Array, Chunk
+from baler.core.chunk import Array, Chunk, slice_chunk
 from baler.core.schema import List, Schema, columns_of
 from baler.learned.axis import Axis, Ints
 from baler.learned.checks import MAX_WEIGHT, MAX_WEIGHTS
@@ -32,6 +32,8 @@ LEADS = 2
 LEAD_COLUMNS = 6
 """Columns of such an object."""
 MAX_EVENT_SOURCES = 48
+PLANNED_BYTES = 8_000_000
+"""Column data that keys, bases and derived quantities are looked for in."""
 SLOTS = 6
 """Parents whose tallies are told before the key."""
 SELECTIVE = (
@@ -98,7 +100,9 @@ def design(schema: Schema, chunk: Chunk, policy: Policy, wanted: set[str] | None
         if axis is not None and not isinstance(axis.lattice, Scaled):
             axes.append(axis)
     axes = _without_copies(axes, chunk)
-    return _Planner(axes, as_decoded(axes, chunk), wanted).design()
+    share = min(1.0, PLANNED_BYTES / max(chunk.nbytes, 1))
+    few = slice_chunk(schema, chunk, 0, max(1, int(share * chunk.entries)))
+    return _Planner(axes, as_decoded(axes, few), wanted, chunk.entries / few.entries).design()
 
 
 def as_decoded(axes: Sequence[Axis], chunk: Chunk) -> Chunk:
@@ -141,9 +145,14 @@ def _without_copies(axes: Sequence[Axis], chunk: Chunk) -> list[Axis]:
 class _Planner:
     """Finds out, collection by collection, what is worth knowing."""
 
-    def __init__(self, axes: list[Axis], chunk: Chunk, wanted: set[str] | None) -> None:
-        """Sort columns into collections and see which point to which."""
-        self.axes, self.chunk, self.wanted = axes, chunk, wanted
+    def __init__(
+        self, axes: list[Axis], chunk: Chunk, wanted: set[str] | None, times: float
+    ) -> None:
+        """Sort columns into collections and see which point to which.
+
+        ``times`` is how much more than the chunk there is to train on.
+        """
+        self.axes, self.chunk, self.wanted, self.times = axes, chunk, wanted, times
         self.groups: dict[str, list[int]] = {}
         for i, axis in enumerate(axes):
             self.groups.setdefault(axis.counts, []).append(i)
@@ -171,7 +180,7 @@ class _Planner:
                 i for i in self.groups[name]
                 if self.wanted is None or self.axes[i].column in self.wanted
             ]  # fmt: skip
-            if chosen and self.sizes[name] >= LEAST_OBJECTS:
+            if chosen and self.times * self.sizes[name] >= LEAST_OBJECTS:
                 found.append(self.collection(name, chosen, set(self.order[:at])))
         return Design(tuple(self.axes), tuple(found))
 
