@@ -18,8 +18,12 @@ Parents = dict[int, Array]
 
 CODES = ["?", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8"]
 DTYPES = [np.dtype(code) for code in CODES]
-ARITIES = [1, 2, 2, 2, 2, 1, 1, 2, 2, 3, 3, 4, 2]  # of formulas
-INTEGER_FORMULAS = [0, 1, 2, 3, 6]
+ARITIES = [
+    1, 2, 2, 2, 2, 1, 1, 2, 2, 3, 3, 4, 2, 3, 4, 2, 1, 2, 2, 3, 3, 2, 2, 2, 2, 2, 3, 4, 2, 8, 6, 8,
+    6,
+]  # of formulas  # fmt: skip
+INTEGER_FORMULAS = [0, 1, 2, 3, 6, 16, 17]
+LOOKUPS = (16, 17)
 SPECIAL = [0.0, -0.0, 1, -1, -2, 0.5, np.inf, -np.inf, np.nan, 1e-320, 6e-8, 65504, 1e308]
 LZMA = [{"id": lzma.FILTER_LZMA2, "lc": 3, "lp": 0, "pb": 0, "dict_size": 2**24}]
 
@@ -155,9 +159,11 @@ class Maker:
         dithered = lattice >= 3 and g.random() < 0.5
         usable = [p for p in fitting if dtype.kind == "f" or parents[p].dtype.kind != "f"]
         predicted = bool(usable) and g.random() < 0.6
-        body = bytes([lattice | dithered * 64 | predicted * 128]) + (
-            g.bytes(8) if dithered else b""
-        )
+        formula = self.pick(range(len(ARITIES)) if dtype.kind == "f" else INTEGER_FORMULAS)
+        centred = lattice >= 3 and predicted and not dithered and formula not in LOOKUPS
+        centred = centred and g.random() < 0.7
+        head = lattice | centred * 32 | dithered * 64 | predicted * 128
+        body = bytes([head]) + (g.bytes(8) if dithered else b"")
         if lattice == 1:
             body += bytes([int(g.integers(8 * dtype.itemsize))])
         elif lattice == 2:
@@ -175,7 +181,6 @@ class Maker:
             body += varint(phase) + varint(lowest + 2**40)
             body += struct.pack("<d", self.pick([0, 1, g.random()]))
         if predicted:
-            formula = self.pick(range(13) if dtype.kind == "f" else INTEGER_FORMULAS)
             body += bytes([formula])
             body += b"".join(varint(self.pick(usable)) for _ in range(ARITIES[formula]))
             body += self.positive()

@@ -485,7 +485,7 @@ def grid(
     body: Cursor, dtype: Any, n: int, parents: Parents, inner: Inner, met: Counter[str]
 ) -> Array:
     head = body.byte()
-    kind, dithered, predicted = head & 63, bool(head & 64), bool(head & 128)
+    kind, centred, dithered, predicted = head & 31, head & 32, bool(head & 64), bool(head & 128)
     require(kind < len(LATTICES), "unknown lattice")
     require((kind == 0) == (dtype.kind != "f"), "lattice of another dtype")
     require(not dithered or kind >= 3, "a lattice that cannot be dithered")
@@ -493,11 +493,20 @@ def grid(
     met["dithered"] += dithered
     met["predicted"] += predicted
     t = shifts(int.from_bytes(body.take(8), "little"), n) if dithered else None
-    point_of, number_of = LATTICES[kind](body, dtype, n, parents, t)
+    point_of, number_of, centred_at = LATTICES[kind](body, dtype, n, parents, t)
 
-    prediction = np.zeros(n, np.int64)
+    prediction, keys = np.zeros(n, np.int64), None
+    require(not centred or (kind >= 3 and predicted and not dithered), "cannot be centred")
     if predicted:
-        prediction = number_of(formula(body, dtype, n, parents, met))
+        guess = formula(body, dtype, n, parents, met)
+        require(not centred or not isinstance(guess, list), "a lookup cannot be centred")
+        if isinstance(guess, list):
+            keys = guess
+        else:
+            if centred:
+                met["centred"] += 1
+                point_of, number_of = centred_at(guess)
+            prediction = number_of(guess)
     base = unfold(body.varint())
     a = body.varint()
     require(a <= 64, "too many atoms")
@@ -513,6 +522,8 @@ def grid(
 
     special = a + (1 if e else 0)
     numbers = symbols + np.uint64((base - special) % 2**64) + prediction.astype(np.int64).view(U8)
+    if keys is not None:
+        numbers = with_lookups(numbers, symbols >= special, keys)
     values = point_of(numbers.view(np.int64)).copy()
     is_atom = symbols < a
     is_escape = (symbols == a) & (e > 0)
@@ -520,6 +531,19 @@ def grid(
     bits_of(values)[is_atom] = bits_of(atoms)[symbols[is_atom].astype(np.int64)]
     bits_of(values)[is_escape] = bits_of(escapes)
     return values
+
+
+def with_lookups(numbers: Array, counts: Array, keys: list[Array]) -> Array:
+    """Add to each number that of the first row with the same keys, if that is an earlier one."""
+    first: dict[bytes, Any] = {}
+    found = numbers.copy()
+    for i in np.flatnonzero(counts):
+        key = b"".join(parent[i].tobytes() for parent in keys)
+        if key in first:
+            found[i] += first[key]
+        else:
+            first[key] = numbers[i]
+    return found
 
 
 def shifts(seed: int, n: int) -> Array:
@@ -538,13 +562,20 @@ def nearest(y: Array) -> Array:
         return np.where(np.abs(whole) < 2.0**62, whole, 0.0).astype(np.int64)
 
 
-Lattice = tuple[Callable[[Array], Array], Callable[[Array], Array]]
+Maps = tuple[Callable[[Array], Array], Callable[[Array], Array]]
+"""From numbers to points, and from predicted values to numbers."""
+Lattice = tuple[Callable[[Array], Array], Callable[[Array], Array], Callable[[Array], Maps]]
+"""Also: the same of the lattice that is centred at predicted values."""
+
+
+def never(guess: Array) -> Maps:
+    raise Refused("a lattice that cannot be centred")
 
 
 def integers(body: Cursor, dtype: Any, *_: Any) -> Lattice:
     if dtype.kind == "b":
-        return lambda q: q != 0, lambda x: x
-    return lambda q: q.astype(dtype), lambda x: x  # NumPy keeps the lowest bits
+        return lambda q: q != 0, lambda x: x, never
+    return lambda q: q.astype(dtype), lambda x: x, never  # NumPy keeps the lowest bits
 
 
 def bits(body: Cursor, dtype: Any, *_: Any) -> Lattice:
@@ -566,21 +597,30 @@ def bits(body: Cursor, dtype: Any, *_: Any) -> Lattice:
         r = r.view(np.int64)
         return np.where(pattern & np.uint64(sign), -1 - r, r)
 
-    return point_of, number_of
+    return point_of, number_of, never
 
 
 def decimal(body: Cursor, dtype: Any, *_: Any) -> Lattice:
     d = body.byte()
     require(d <= 18, "too many decimals")
     power = float(10**d)
-    return lambda q: (q.astype(F8) / power).astype(dtype), lambda x: nearest(x * power)
+    return lambda q: (q.astype(F8) / power).astype(dtype), lambda x: nearest(x * power), never
 
 
 def multiples(step: Any, dtype: Any, t: Array | None) -> Lattice:
     """Make a lattice of a step, or of a step for each value."""
+
+    def shifted(t: Array) -> Maps:
+        return lambda q: ((q.astype(F8) + t) * step).astype(dtype), lambda x: nearest(x / step - t)
+
+    def centred_at(guess: Array) -> Maps:
+        y = guess / step
+        return shifted(np.where(np.abs(y) < 2.0**52, y - np.rint(y), 0.0))
+
     if t is None:
-        return lambda q: (q.astype(F8) * step).astype(dtype), lambda x: nearest(x / step)
-    return lambda q: ((q.astype(F8) + t) * step).astype(dtype), lambda x: nearest(x / step - t)
+        plain = lambda q: (q.astype(F8) * step).astype(dtype)  # noqa: E731
+        return plain, lambda x: nearest(x / step), centred_at
+    return *shifted(t), centred_at
 
 
 def uniform(body: Cursor, dtype: Any, n: int, parents: Parents, t: Array | None) -> Lattice:
@@ -599,26 +639,40 @@ def logarithmic(body: Cursor, dtype: Any, n: int, parents: Parents, t: Array | N
     spread = body.double()
     require(0 <= spread <= 1, "bad spread")
     octaves = 2**p
-    stretch = np.ones(n) if t is None else 1 + spread * t
 
-    def point_of(q: Array) -> Array:
-        table = table_of(bins, octaves, phase)
-        size = np.minimum(np.where(q < 0, -1 - q, q - 1), 2**50)  # |q| - 1; 2^50 is infinite, too
-        c, i = np.divmod(size + lowest, bins)
-        v = np.ldexp(table[i], np.clip(c * octaves, -1200, 1200).astype(np.int32))
-        return np.where(q == 0, 0.0, np.copysign(v, q) * stretch).astype(dtype)
+    def above(c: Array, i: Array) -> Array:
+        """Give T_phase[i] * 2^(c * P)."""
+        exponent = np.clip(c * octaves, -1200, 1200).astype(np.int32)
+        return np.ldexp(table_of(bins, octaves, phase)[i], exponent)
 
-    def number_of(x: Array) -> Array:
-        x = x / stretch
+    def place(x: Array) -> tuple[Array, Array, Array]:
+        """Give c and i, and where they are defined."""
         usual = (np.abs(x) >= 2.0**-1022) & (np.abs(x) < np.inf)
         half, exponent = np.frexp(np.where(usual, np.abs(x), 1.0))  # 1/2 <= half < 1
         c = (exponent.astype(np.int64) - 1) // octaves
         y = np.ldexp(half, (exponent - c * octaves).astype(np.int32))
-        i = np.searchsorted(table_of(bins, octaves, 0), y, side="right") - 1
-        number = np.maximum(c * bins + i - lowest + 1, 1)
-        return np.where(usual, np.where(x < 0, -number, number), 0)
+        return c, np.searchsorted(table_of(bins, octaves, 0), y, side="right") - 1, usual
 
-    return point_of, number_of
+    def stretched(factor: Array) -> Maps:
+        def point_of(q: Array) -> Array:
+            size = np.minimum(np.where(q < 0, -1 - q, q - 1), 2**50)  # |q| - 1; 2^50 is infinite
+            v = above(*np.divmod(size + lowest, bins))
+            return np.where(q == 0, 0.0, np.copysign(v, q) * factor).astype(dtype)
+
+        def number_of(x: Array) -> Array:
+            x = x / factor
+            c, i, usual = place(x)
+            number = np.maximum(c * bins + i - lowest + 1, 1)
+            return np.where(usual, np.where(x < 0, -number, number), 0)
+
+        return point_of, number_of
+
+    def centred_at(guess: Array) -> Maps:
+        c, i, usual = place(guess)
+        factor = np.abs(guess) / above(c, i)
+        return stretched(np.where(usual & (factor > 0.25) & (factor < 4), factor, 1.0))
+
+    return *stretched(np.ones(n) if t is None else 1 + spread * t), centred_at
 
 
 @lru_cache
@@ -647,6 +701,169 @@ def table_of(bins: int, octaves: int, phase: int) -> Array:
 
 LATTICES: list[Callable[..., Lattice]] = [integers, bits, decimal, uniform, scaled, logarithmic]
 
+# 7.6: elementary functions, number by number
+
+
+def poly(y: float, *numbers: str) -> float:
+    total = float.fromhex(numbers[0])
+    for number in numbers[1:]:
+        total = total * y
+        total = total + float.fromhex(number)
+    return total
+
+
+def each(function: Callable[..., float]) -> Callable[..., Array]:
+    """Make a function of arrays, NaN where any argument is."""
+
+    def of_arrays(*arrays: Array) -> Array:
+        rows = zip(*(array.tolist() for array in arrays), strict=True)
+        found = [math.nan if any(x != x for x in row) else function(*row) for row in rows]
+        return np.array(found, F8)
+
+    return of_arrays
+
+
+def divided(a: float, b: float) -> float:
+    with np.errstate(all="ignore"):
+        return float(np.float64(a) / np.float64(b))
+
+
+def sine_and_cosine(x: float) -> tuple[float, float]:
+    if not abs(x) < 2**20:
+        return math.nan, math.nan
+    h = float.fromhex
+    k = round(x * h("1.45f306dc9c883p-1"))  # ties to even
+    r = ((x - k * h("1.921fb544p+0")) - k * h("1.0b4611a6p-34")) - k * h("1.3198a2e037073p-69")
+    s = r * r
+    sine = r + (r * s) * poly(
+        s, "1.5d93a5acfd57cp-33", "-1.ae5e68a2b9cebp-26", "1.71de357b1fe7dp-19",
+        "-1.a01a019c161d5p-13", "1.111111110f8a6p-7", "-1.5555555555549p-3",
+    )  # fmt: skip
+    j = 0.5 * s
+    w = 1 - j
+    rest = (s * s) * poly(
+        s, "-1.8fae9be8838d4p-37", "1.1ee9ebdb4b1c4p-29", "-1.27e4f809c52adp-22",
+        "1.a01a019cb159p-16", "-1.6c16c16c15177p-10", "1.555555555554cp-5",
+    )  # fmt: skip
+    cosine = w + (((1 - w) - j) + rest)
+    return [(sine, cosine), (cosine, -sine), (-sine, -cosine), (-cosine, sine)][k % 4]
+
+
+def angle_of(y: float, x: float) -> float:
+    low, high = sorted((abs(y), abs(x)))
+    q = 0.0 if high == 0 else divided(low, high)
+    u = (q - 1) / (q + 1) if q > 0.4375 else q
+    s = u * u
+    v = u - u * (
+        s * poly(
+            s, "1.0ad3ae322da11p-6", "-1.2b4442c6a6c2fp-5", "1.97b4b24760debp-5",
+            "-1.dde2d52defd9ap-5", "1.10d66a0d03d51p-4", "-1.3b0f2af749a6dp-4",
+            "1.745cdc54c206ep-4", "-1.c71c6fe231671p-4", "1.24924920083ffp-3",
+            "-1.999999998ebc4p-3", "1.555555555550dp-2",
+        )
+    )  # fmt: skip
+    high_part, low_part = float.fromhex("1.921fb54442d18p+1"), float.fromhex("1.1a62633145c07p-53")
+    if q > 0.4375:
+        v = high_part / 4 + (v + low_part / 4)
+    if abs(y) > abs(x):
+        v = high_part / 2 - (v - low_part / 2)
+    if math.copysign(1, x) < 0:
+        v = high_part - (v - low_part)
+    return math.copysign(v, y)
+
+
+LN2, LN2_LOW = float.fromhex("1.62e42feep-1"), float.fromhex("1.a39ef35793c76p-33")
+
+
+def exp(x: float) -> float:
+    x = max(-708.0, min(708.0, x))
+    k = round(x * float.fromhex("1.71547652b82fep+0"))
+    h, low = x - k * LN2, k * LN2_LOW
+    r = h - low
+    s = r * r
+    c = r - s * poly(
+        s, "1.6376972bea4dp-25", "-1.bbd41c5d26bf1p-20", "1.1566aaf25de2cp-14",
+        "-1.6c16c16bebd93p-9", "1.555555555553ep-3",
+    )  # fmt: skip
+    return math.ldexp(1 - ((low - (r * c) / (2 - c)) - h), k)
+
+
+def log(x: float) -> float:
+    if not 0 < x < math.inf:
+        return math.nan
+    m, k = math.frexp(x)
+    if m < float.fromhex("1.6a09e667f3bcdp-1"):
+        m, k = 2 * m, k - 1
+    f = m - 1
+    t = f / (2 + f)
+    s = t * t
+    j = (0.5 * f) * f
+    rest = s * poly(
+        s, "1.2f112df3e5244p-3", "1.39a09d078c69fp-3", "1.7466496cb03dep-3", "1.c71c51d8e78afp-3",
+        "1.2492494229359p-2", "1.999999997fa04p-2", "1.5555555555593p-1",
+    )  # fmt: skip
+    return k * LN2 - ((j - (t * (j + rest) + k * LN2_LOW)) - f)
+
+
+def hyperbolic_sine(x: float) -> float:
+    if abs(x) < 1:
+        s = x * x
+        quotients = [(1 / math.factorial(n)).hex() for n in (19, 17, 15, 13, 11, 9, 7, 5, 3)]
+        return x + (x * s) * poly(s, *quotients)
+    e = exp(abs(x))
+    return math.copysign(0.5 * (e - 1 / e), x)
+
+
+def hyperbolic_cosine(x: float) -> float:
+    e = exp(abs(x))
+    return 0.5 * (e + 1 / e)
+
+
+def inverse_of_sinh(x: float) -> float:
+    a = abs(x)
+    if a < 2**28:
+        s = a * a
+        u = a + s / (1 + math.sqrt(1 + s))
+        w = 1 + u
+        return math.copysign(log(w) - ((w - 1) - u) / w, x)
+    return math.copysign(log(a) + (LN2 + LN2_LOW), x)
+
+
+sin, cos = each(lambda x: sine_and_cosine(x)[0]), each(lambda x: sine_and_cosine(x)[1])
+sinh, cosh, asinh = each(hyperbolic_sine), each(hyperbolic_cosine), each(inverse_of_sinh)
+atan2 = each(angle_of)
+
+
+def turned(w: Array, z: float) -> Array:
+    return np.where(w < z, w + 2 * float.fromhex("1.921fb54442d18p+1"), w)
+
+
+def root(y: Array) -> Array:
+    return np.copysign(np.sqrt(np.abs(y)), y)
+
+
+def energy(p: Array, n: Array, m: Any) -> Array:
+    q = p * cosh(n)
+    return np.sqrt(q * q + m * m)
+
+
+def whole(x: Array, y: Array, z: Array, m: float) -> Array:
+    return np.sqrt(x * x + y * y + z * z + m * m)
+
+
+def vector(p: Array, n: Array, w: Array, m: Any) -> tuple[Array, ...]:
+    return energy(p, n, m), p * cos(w), p * sin(w), p * sinh(n)
+
+
+def mass(*v: Array) -> Array:
+    e, x, y, z = (v[i] + v[i + 4] for i in range(4))
+    return root(((e * e - x * x) - y * y) - z * z)
+
+
+def LOOKUP(z: float, *keys: Array) -> Array:  # noqa: N802
+    raise NotImplementedError
+
+
 # 7.5: how many parents, whether integers may be predicted, and the value
 FORMULAS: list[tuple[int, bool, Callable[..., Array]]] = [
     (1, True, lambda z, a: a),
@@ -662,16 +879,41 @@ FORMULAS: list[tuple[int, bool, Callable[..., Array]]] = [
     (3, False, lambda z, a, b, c: np.sqrt(a * a + b * b + c * c + z * z)),
     (4, False, lambda z, a, b, c, d: np.sqrt(a * a + b * b + c * c + d * d)),
     (2, False, lambda z, a, b: (z - a) - b),
+    (3, False, lambda z, a, b, c: ((z - a) - b) - c),
+    (4, False, lambda z, a, b, c, d: (((z - a) - b) - c) - d),
+    (2, False, lambda z, a, b: a / (1 - b)),
+    (1, True, LOOKUP),
+    (2, True, LOOKUP),
+    (2, False, lambda z, a, b: turned(atan2(b, a), z)),
+    (3, False, lambda z, a, b, c: asinh(c / np.sqrt(a * a + b * b))),
+    (3, False, lambda z, a, b, c: np.sqrt((a * a + b * b) * z + c * c)),
+    (2, False, lambda z, a, b: asinh(b / a)),
+    (2, False, lambda z, a, b: a * cos(b)),
+    (2, False, lambda z, a, b: a * sin(b)),
+    (2, False, lambda z, a, b: a * sinh(b)),
+    (2, False, lambda z, a, b: energy(a, b, z)),
+    (3, False, lambda z, a, b, c: energy(a, b, c)),
+    (4, False, lambda z, a, b, c, d: root(((a * a - b * b) - c * c) - d * d)),
+    (2, False, lambda z, a, b: root(a * a - b * b)),
+    (8, False, lambda z, *p: mass(*p)),
+    (6, False, lambda z, *p: mass(*vector(*p[:3], z), *vector(*p[3:], z))),
+    (8, False, lambda z, *p: mass(*vector(*p[:4]), *vector(*p[4:]))),
+    (6, False, lambda z, *p: mass(whole(*p[:3], z), *p[:3], whole(*p[3:], z), *p[3:])),
 ]
 
 
-def formula(body: Cursor, dtype: Any, n: int, parents: Parents, met: Counter[str]) -> Array:
+def formula(
+    body: Cursor, dtype: Any, n: int, parents: Parents, met: Counter[str]
+) -> Array | list[Array]:
+    """Give what a formula predicts; the keys of a lookup."""
     code = body.byte()
     require(code < len(FORMULAS), "unknown formula")
     met[f"formula {code}"] += 1
     number, for_integers, value = FORMULAS[code]
     operands = [parent_of(body, parents, n) for _ in range(number)]
     z = np.float64(body.double())
+    if value is LOOKUP:
+        return operands
     if dtype.kind == "f":
         x = value(z, *(a.astype(F8) for a in operands))
         return np.where(np.isfinite(x), x, 0.0)

@@ -213,7 +213,52 @@ FORMULAS: dict[str, tuple[tuple[str, ...], Any]] = {
         lambda a, b, c, d: np.sqrt(a * a + b * b + c * c + d * d),
     ),
     "rest": (("a", "b"), lambda a, b: (0.3 - a) - b),
+    "rest of three": (("a", "b", "c"), lambda a, b, c: 0.3 - a - b - c),
+    "rest of four": (("a", "b", "c", "d"), lambda a, b, c, d: 0.3 - a - b - c - d),
+    "uncorrected": (("a", "b"), lambda a, b: a / (1 - b)),
+    "lookup": (("k",), lambda k: np.sin(k) * 9),
+    "lookup of two": (("k", "l"), lambda k, l: np.sin(k) * 9 - l),  # noqa: E741
+    "phi": (("a", "b"), lambda a, b: np.arctan2(b, a)),
+    "eta": (("a", "b", "c"), lambda a, b, c: np.arcsinh(c / np.hypot(a, b))),
+    "energy of jet": (("a", "b", "c"), lambda a, b, c: np.sqrt((a * a + b * b) * 0.3 + c * c)),
+    "eta of pt": (("a", "b"), lambda a, b: np.arcsinh(b / a)),
+    "x": (("a", "b"), lambda a, b: a * np.cos(b)),
+    "y": (("a", "b"), lambda a, b: a * np.sin(b)),
+    "z": (("a", "b"), lambda a, b: a * np.sinh(b)),
+    "energy of pt": (("a", "b"), lambda a, b: np.hypot(a * np.cosh(b), 0.3)),
+    "energy of pt and mass": (("a", "b", "c"), lambda a, b, c: np.hypot(a * np.cosh(b), c)),
+    "mass": (("a", "b", "c", "d"), lambda a, b, c, d: root(a * a - b * b - c * c - d * d)),
+    "mass of p": (("a", "b"), lambda a, b: root(a * a - b * b)),
+    "mass of two": (tuple("abcdefgh"), lambda *p: mass_of(p[:4], p[4:])),
+    "mass of two of pt": (
+        tuple("aefbgh"),
+        lambda *p: mass_of(four_vector(*p[:3], 0.3), four_vector(*p[3:], 0.3)),
+    ),
+    "mass of two of pt and mass": (
+        tuple("aefbcghd"),
+        lambda *p: mass_of(four_vector(*p[:4]), four_vector(*p[4:])),
+    ),
+    "mass of two of momenta": (
+        tuple("abcdef"),
+        lambda *p: mass_of(
+            *([np.sqrt(x * x + y * y + z * z + 0.09), x, y, z] for x, y, z in (p[:3], p[3:]))
+        ),
+    ),
 }
+
+
+def root(square: Array) -> Array:
+    return np.copysign(np.sqrt(np.abs(square)), square)
+
+
+def four_vector(pt: Array, eta: Array, phi: Array, mass: Any) -> list[Array]:
+    p = pt * np.cosh(eta)
+    return [np.hypot(p, mass), pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)]
+
+
+def mass_of(one: Any, other: Any) -> Array:
+    e, x, y, z = (a + b for a, b in zip(one, other, strict=True))
+    return root(e * e - x * x - y * y - z * z)
 
 
 @pytest.mark.parametrize("bound", ["exact", "abs 1e-3", "rel 1e-4", "rel 1e-7"])
@@ -221,21 +266,26 @@ FORMULAS: dict[str, tuple[tuple[str, ...], Any]] = {
 def test_every_formula_predicts(tmp_path: Path, bound: str, dither: bool) -> None:
     g = np.random.default_rng(7)
     arrays: dict[str, Array] = {name: g.normal(0, 9, 400) for name in "abcd"}
+    arrays |= {name: g.normal(0, 1, 400) for name in "efgh"}
+    arrays |= {name: g.integers(0, 7, 400) for name in "kl"}
+    known = list(arrays)
     plans = [ColumnRecipe(baler.Exact()) for _ in arrays]
     for name, (names, formula) in FORMULAS.items():
         noise = 1 + 1e-9 * g.normal(0, 1, 400)
-        parents = tuple("abcd".index(p) for p in names)
+        parents = tuple(known.index(p) for p in names)
+        noise = 1 if name.startswith("lookup") else noise
         arrays[name] = formula(*(arrays[p] for p in names)) * noise
         prediction = Prediction(name, parents, 0.3)
         promise = Policy.of({"*": bound}).rules[0][1]
         plans.append(ColumnRecipe(promise, parents, (prediction,), dither=dither))
-    columns = tuple(Column(name, np.dtype("<f8")) for name in arrays)
+    columns = tuple(Column(name, values.dtype) for name, values in arrays.items())
     schema = Schema(columns, tuple(Field(name, Leaf(name)) for name in arrays))
     path = tmp_path / "file.baler"
     with Writer(path, schema, Recipe(tuple(plans), (Group(tuple(range(len(plans)))),))) as writer:
         writer.write(Chunk(400, arrays))
     met = both_agree(path.read_bytes()).met
-    assert all(met[f"formula {code}"] for code in range(1, 13))
+    assert all(met[f"formula {code}"] for code in range(1, 33))
+    assert bool(met["centred"]) == (bound in ("abs 1e-3", "rel 1e-4") and not dither)
 
 
 def test_long_columns_of_several_runs(tmp_path: Path) -> None:
@@ -316,7 +366,7 @@ def same(a: Array | None, b: Array | None) -> bool:
 
 def test_random_payloads() -> None:
     met: Counter[str] = Counter()
-    for seed in range(1000):
+    for seed in range(2500):
         maker = Maker(seed)
         n, dtype = maker.pick([0, 1, 2, 5, 30, 300]), maker.pick(DTYPES)
         columns = maker.parents(n)
@@ -324,7 +374,7 @@ def test_random_payloads() -> None:
         ours, theirs, used = by_both(data, dtype, n, columns)
         assert same(ours, theirs), seed
         met += used
-    parts = {"codec": 11, "lattice": 6, "formula": 13}
+    parts = {"codec": 11, "lattice": 6, "formula": 33}
     assert all(met[f"{part} {code}"] for part, codes in parts.items() for code in range(codes))
 
 

@@ -175,7 +175,7 @@ def grid_cases() -> Iterator[Case]:
     yield on("decimal_f4", cents[:40].astype("<f4"), Decimal(2), Exact())
     parents = {i: column("<f4", 40 + i) for i in range(4)}
     for formula in FORMULAS:
-        prediction = Prediction(formula.name, (0, 2, 1, 3)[: formula.arity], 1.25)
+        prediction = Prediction(formula.name, ((0, 2, 1, 3) * 2)[: formula.arity], 1.25)
         name = formula.name.replace(" ", "_")
         yield on(f"formula_{name}", column("<f4", 3), Bits(0), Exact(), prediction=prediction,
                  parents=parents)  # fmt: skip
@@ -186,6 +186,16 @@ def grid_cases() -> Iterator[Case]:
             near[0][:2], near[2][:2] = (1 << 31) - 1, -(1 << 31)
             yield on(f"formula_int_{name}", column("<u2", 3), Integers(), Exact(),
                      prediction=prediction, parents=near)  # fmt: skip
+    sigma = np.abs(smooth(30)).astype("<f4")
+    sigma[3:60:5] = np.resize(strange("<f4"), 12)
+    scaled = Scaled(0.199, sigma, 3)
+    for name, lattice, bound in (
+        ("rel", fine, Relative(2.0**-12)),
+        ("sigma", scaled, Sigma(0.1, "s")),
+    ):
+        near = {0: column("<f4", 4), 3: sigma}
+        yield on(f"centred_{name}", column("<f8", 3), lattice, bound,
+                 prediction=Prediction("same", (0,)), parents=near)  # fmt: skip
     extremes = np.array([(1 << 63) - 1, -(1 << 63), 0, -1] * 9, "<i8")
     yield on("int_extremes", extremes[::4] - np.arange(9), Integers(), Exact())
 

@@ -158,7 +158,7 @@ def test_the_bound_holds_for_whatever_is_drawn(data: st.DataObject) -> None:
     if isinstance(bound, Sigma) and data.draw(st.booleans()):
         parents[4] = np.abs(parents[4])
     predictions = tuple(
-        Prediction(formula.name, (0, 1, 2, 4)[: formula.arity], data.draw(CONSTANTS))
+        Prediction(formula.name, ((0, 1, 2, 4) * 2)[: formula.arity], data.draw(CONSTANTS))
         for formula in data.draw(st.lists(st.sampled_from(FORMULAS), max_size=2))
     )
     masks: tuple[Mask, ...] = ()
@@ -279,7 +279,7 @@ def test_wrong_predictions_cost_nothing_but_bytes(formula: Any, bound: Bound) ->
         parents = {i: rng.normal(0, 10, 400).astype("<f4") for i in range(5)}
         for parent in parents.values():
             parent[rng.integers(0, 400, 20)] = rng.choice([np.nan, np.inf, -np.inf, 0, 1e30], 20)
-        prediction = Prediction(formula.name, (1, 2, 3, 4)[: formula.arity], 2.5)
+        prediction = Prediction(formula.name, ((1, 2, 3, 4) * 2)[: formula.arity], 2.5)
         recipe = ColumnRecipe(bound, (0, 1, 2, 3, 4), (prediction,))
         found = check(values, recipe, parents.__getitem__)
         alone = encode(values, ColumnRecipe(bound, (0,)), parents.__getitem__)

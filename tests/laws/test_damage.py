@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from baler.codecs import decode, describe
 from baler.codecs.base import MAX_DEPTH, codecs
+from baler.codecs.formulas import FORMULAS
 from baler.core.bytes import sized, varint
 from baler.core.chunk import Array
 from baler.core.schema import DTYPES
@@ -124,7 +125,7 @@ VARINTS = st.integers(0, (1 << 64) - 1) | st.integers(0, 300) | st.sampled_from(
 def grids(draw: st.DrawFn) -> bytes:
     """Draw bodies of grids in which every field can be read, whatever it says."""
     lattice = draw(st.integers(0, 6))
-    flags = lattice | draw(st.sampled_from([0, 0x40, 0x80, 0xC0]))
+    flags = lattice | draw(st.sampled_from([0, 0x20, 0x40, 0x80, 0xA0, 0xC0, 0xE0]))
     parts = [bytes([10, flags])]
     if flags & 0x40:
         parts.append(draw(st.binary(min_size=8, max_size=8)))
@@ -139,8 +140,8 @@ def grids(draw: st.DrawFn) -> bytes:
         parts += [varint(bins), bytes([draw(st.integers(0, 7))]), varint(draw(VARINTS))]
         parts += [varint(draw(VARINTS)), struct.pack("<d", draw(DOUBLES))]
     if flags & 0x80:
-        formula = draw(st.integers(0, 13))
-        arity = (1, 2, 2, 2, 2, 1, 1, 2, 2, 3, 3, 4, 2, 0)[formula]
+        formula = draw(st.integers(0, len(FORMULAS)))
+        arity = FORMULAS[formula].arity if formula < len(FORMULAS) else 0
         parts += [bytes([formula]), *(varint(draw(st.integers(0, 1))) for _ in range(arity))]
         parts.append(struct.pack("<d", draw(DOUBLES)))
     atoms, escapes = draw(st.integers(0, 3)), draw(st.integers(0, 3))
@@ -164,7 +165,7 @@ def test_hostile_grids_raise_nothing_else(body: bytes, name: str, size: int) -> 
     dtype = np.dtype(name)
     body = body.replace(bytes(range(16)), bytes(range(2 * dtype.itemsize)))
     found = attempt(body, dtype, size, parents)
-    if found is not None and dtype.kind == "f" and body[1] & 0x3F not in (1,):
+    if found is not None and dtype.kind == "f" and body[1] & 0x1F not in (1,):
         again = attempt(body, dtype, size, parents)
         assert again is not None
         assert found.tobytes() == again.tobytes()
@@ -174,7 +175,7 @@ def test_hostile_grids_raise_nothing_else(body: bytes, name: str, size: int) -> 
     ("dtype", "size", "body", "error", "message"),
     [
         ("<f4", 2, b"", Truncated, "1 bytes too early"),
-        ("<f4", 2, b"\x63", Corrupt, "codec 99; known are 0 to 10"),
+        ("<f4", 2, b"\x63", Corrupt, "codec 99; known are 0 to 11"),
         ("<f4", 2, b"\0" + bytes(7), Truncated, "1 bytes too early"),
         ("<f4", 2, b"\0" + bytes(9), Corrupt, "1 bytes are left over"),
         ("|b1", 2, b"\0\1\2", Corrupt, "a boolean has the value 2"),
@@ -206,7 +207,13 @@ def test_hostile_grids_raise_nothing_else(body: bytes, name: str, size: int) -> 
         ("<f4", 3, b"\x0a\3" + struct.pack("<d", np.nan), Corrupt, "the step of a lattice is nan"),
         ("<f4", 3, b"\x0a\3" + struct.pack("<d", np.inf), Corrupt, "the step of a lattice is inf"),
         ("<f4", 2, b"\x0a\4" + struct.pack("<d", 1.0) + b"\0", Corrupt, "expected 2"),
-        ("<f4", 3, b"\x0a\x81\0\x0d", Corrupt, "there is no formula 13 for float32"),
+        ("<f4", 3, b"\x0a\x81\0\x21", Corrupt, "there is no formula 33 for float32"),
+        ("<f4", 3, b"\x0a\x23" + struct.pack("<d", 1.0), Corrupt, "lattice 3 is centred where"),
+        ("<f4", 3, b"\x0a\xa1\0\0\0" + bytes(8), Corrupt, "lattice 1 is centred where"),
+        ("<f4", 3, b"\x0a\xe3" + bytes(8) + struct.pack("<d", 1.0) + b"\0\0" + bytes(8), Corrupt,
+         "lattice 3 is centred where"),
+        ("<f4", 3, b"\x0a\xa3" + struct.pack("<d", 1.0) + b"\x10\0" + bytes(8), Corrupt,
+         "lattice 3 is centred where"),
         ("<i4", 3, b"\x0a\x80\4", Corrupt, "there is no formula 4 for int32"),
         ("<f4", 3, b"\x0a\1\0\0\x41", Corrupt, "65 atoms; allowed are 64"),
         ("<f4", 3, b"\x0a\1\0\0\0\4", Corrupt, "4 escapes among 3 values"),

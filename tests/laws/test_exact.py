@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from baler.codecs import decode, describe, encode
 from baler.codecs.base import codecs
 from baler.codecs.contextual import encode_copy, masked_head
+from baler.codecs.formulas import FORMULAS
 from baler.codecs.grid import encode_grid
 from baler.codecs.plain import encode_constant, encode_lzma, encode_pco, encode_raw, encode_zstd
 from baler.codecs.reshape import MAX_RANKS, encode_flags, encode_rank, encode_shuffle
@@ -157,7 +158,8 @@ CODECS: Mapping[str, Callable[[Array], bytes | None]] = {
 
 
 def test_every_codec_is_tested() -> None:
-    assert sorted(CODECS) == sorted(codec.name for codec in codecs().values())
+    names = {codec.name for codec in codecs().values()} - {"learned"}  # tests/learned has that one
+    assert set(CODECS) == names
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -240,13 +242,9 @@ def test_predictions_of_exact_columns_return_every_bit(data: st.DataObject) -> N
         np.resize(data.draw(arrays(data.draw(FLOATS if floats else WHOLE))), values.size)
         for _ in range(4)
     ]
-    formulas = {"same": 1, "sum": 2, "difference": 2, "product": 2, "opposite": 1}
-    if floats:
-        formulas |= {"ratio": 2, "scaled": 1, "corrected": 2, "norm2": 2, "norm3": 3, "energy": 3,
-                     "energy of mass": 4, "rest": 2}  # fmt: skip
-    name = data.draw(st.sampled_from(sorted(formulas)))
+    formula = data.draw(st.sampled_from([f for f in FORMULAS if floats or f.integer]))
     constant = data.draw(st.sampled_from([0.0, 1.0, -2.5, 1e300, np.inf, np.nan]))
-    prediction = Prediction(name, (3, 1, 0, 2)[: formulas[name]], constant)
+    prediction = Prediction(formula.name, ((3, 1, 0, 2) * 2)[: formula.arity], constant)
     recipe = ColumnRecipe(Exact(), (0, 1, 2, 3), (prediction,))
     check(encode(values, recipe, parents.__getitem__), values, parents.__getitem__)
     lattice: Lattice = Bits(0) if floats else Integers()

@@ -144,8 +144,10 @@ class _Encoder:
             exact = sentinels(self.values, dithered=seed is not None)
             payloads += self.on(lattice, seed, exact, None)
             payloads += self.predicted(lattice, seed, exact)
+        else:
+            payloads += self.predicted(Bits(0), None, None)
         small = any(len(payload) <= self.values.nbytes for payload in payloads)
-        if not small or distinct < min(SOME, sample.size // 2):
+        if lattice is None or not small or distinct < min(SOME, sample.size // 2):
             payloads.append(self.search.smallest(self.values))
         return min(payloads, key=self.search.cost)
 

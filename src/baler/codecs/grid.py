@@ -3,13 +3,14 @@
 Each value becomes an unsigned symbol. Symbols below the number of *atoms* stand for exact values
 (sentinels, NaN, -0.0); the next one, if there are *escapes*, for a value kept verbatim; the rest
 for lattice numbers, counted from the smallest one in the payload. With a prediction, the symbol
-holds the number less the number that the lattice gives to the predicted value.
+holds the number less the number that the lattice gives to the predicted value. A lattice may be
+*centred*: moved, for each value, so that the prediction is one of its points.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from baler.codecs.base import (
     parent_values,
     register,
 )
-from baler.codecs.formulas import BY_NAME, FORMULAS, predict
+from baler.codecs.formulas import BY_NAME, FORMULAS, first_rows, predict
 from baler.codecs.plain import from_bytes
 from baler.core.bounds import Bools, same_bits
 from baler.core.bytes import ByteReader, sized, unzigzag, varint, zigzag
@@ -35,7 +36,7 @@ from baler.quantise.lattice import Bits, Lattice, Logarithmic, Scaled, Uniform
 from baler.quantise.stored import read_lattice
 
 MAX_ATOMS = 64
-_DITHERED, _PREDICTED = 0x40, 0x80
+_LATTICE, _CENTRED, _DITHERED, _PREDICTED = 0x1F, 0x20, 0x40, 0x80
 _SYMBOLS = tuple(np.dtype(f"<u{width}") for width in (1, 2, 4, 8))
 
 
@@ -52,8 +53,13 @@ class Grid(Codec):
         """Turn symbols into values."""
         flags = body.byte()
         seed = int.from_bytes(body.take(8), "little") if flags & _DITHERED else None
-        lattice = _lattice(flags & 0x3F, body, dtype, size, context, seed)
+        lattice = _lattice(flags & _LATTICE, body, dtype, size, context, seed)
         prediction = _prediction(body, dtype) if flags & _PREDICTED else None
+        guess = guessed(prediction, lattice, dtype, size, context)
+        if flags & _CENTRED:
+            if guess is None or seed is not None or not _can_be_centred(lattice):
+                raise Corrupt(f"lattice {flags & _LATTICE} is centred where it cannot be")
+            lattice = lattice.centred(guess)
         base = unzigzag(body.varint())
         atoms = body.varint()
         if atoms > MAX_ATOMS:
@@ -78,8 +84,10 @@ class Grid(Codec):
         else:
             with np.errstate(over="ignore"):
                 numbers = (symbols.astype(np.uint64) - np.uint64(head)).view(np.int64) + base
-                if prediction is not None:
-                    numbers += predicted_numbers(prediction, lattice, dtype, size, context)
+                if guess is not None:
+                    numbers += lattice.nearest(guess)
+                elif prediction is not None:
+                    numbers += looked_up(prediction, numbers, symbols >= head, context)
             values = lattice.values(numbers, dtype)
             chosen = symbols < atoms
             values[chosen] = atom_values[symbols[chosen]]
@@ -93,7 +101,7 @@ class Grid(Codec):
         if flags & _DITHERED:
             body.take(8)
         nothing = np.empty(0)
-        lattice = _lattice(flags & 0x3F, body, dtype, 0, lambda _: nothing, None)
+        lattice = _lattice(flags & _LATTICE, body, dtype, 0, lambda _: nothing, None)
         name = lattice.name + "+dither" * bool(flags & _DITHERED)
         if flags & _PREDICTED:
             name += f"~{_prediction(body, dtype).formula}"
@@ -128,10 +136,16 @@ def _put(values: Array, where: Bools, escaped: Array) -> None:
     values[where] = escaped
 
 
-def predicted_numbers(
-    prediction: Prediction, lattice: Lattice, dtype: np.dtype[Any], size: int, context: Context
-) -> Array:
-    """Return the lattice numbers of predicted values (int64)."""
+def guessed(
+    prediction: Prediction | None,
+    lattice: Lattice,
+    dtype: np.dtype[Any],
+    size: int,
+    context: Context,
+) -> Array | None:
+    """Return the predicted values of a column; None if no formula computes any."""
+    if prediction is None or BY_NAME[prediction.formula].lookup:
+        return None
     parents = [parent_values(context, position, size) for position in prediction.parents]
     if dtype.kind != "f" and any(p.dtype.kind == "f" for p in parents):
         raise Corrupt("a column of integers is predicted from floats")
@@ -141,7 +155,21 @@ def predicted_numbers(
     if isinstance(lattice, Bits):
         with np.errstate(over="ignore"):
             guess = guess.astype(dtype)
-    return lattice.nearest(guess)
+    return guess
+
+
+def looked_up(prediction: Prediction, numbers: Array, counted: Bools, context: Context) -> Array:
+    """Return the numbers of the first rows with the same keys; 0 for these themselves.
+
+    Only rows that are *counted*, which are neither atoms nor escapes, can be first.
+    """
+    parents = [parent_values(context, position, numbers.size) for position in prediction.parents]
+    first, earlier = first_rows(parents, counted)
+    return np.where(earlier, numbers[first], 0) if numbers.size else numbers
+
+
+def _can_be_centred(lattice: Lattice) -> TypeGuard[Uniform | Scaled | Logarithmic]:
+    return isinstance(lattice, Uniform | Scaled | Logarithmic)
 
 
 def _prediction(body: ByteReader, dtype: np.dtype[Any]) -> Prediction:
@@ -166,9 +194,7 @@ def _lattice(
     lattice = read_lattice(code, body, dtype)
     if isinstance(lattice, Scaled):
         lattice = replace(lattice, sigma=parent_values(context, lattice.parent, size))
-    if isinstance(lattice, Uniform | Scaled | Logarithmic):
-        return replace(lattice, shifts=dither)
-    return lattice
+    return replace(lattice, shifts=dither) if _can_be_centred(lattice) else lattice
 
 
 def encode_grid(
@@ -186,8 +212,15 @@ def encode_grid(
 
     ``keeps(values, decoded)`` tells which values may come back as decoded; all others become atoms
     or escapes. ``exact`` lists values that are to be atoms. ``seed`` belongs to the shifts of a
-    dithered lattice.
+    dithered lattice; one that is not dithered is centred if it can be.
     """
+    flags, guess = lattice.code, None
+    if prediction is not None and context is not None:
+        guess = guessed(prediction, lattice, values.dtype, values.size, context)
+        flags |= _PREDICTED
+    if guess is not None and seed is None and _can_be_centred(lattice):
+        lattice = lattice.centred(guess)
+        flags |= _CENTRED
     if isinstance(lattice, Logarithmic):
         lattice, numbers = lattice.fitted(values)
     else:
@@ -203,20 +236,19 @@ def encode_grid(
     escapes = int(escaped.sum())
     if 2 * escapes > values.size:
         return None
-    flags = lattice.code
     head = b""
     if seed is not None:
         flags |= _DITHERED
         head += seed.to_bytes(8, "little")
     head += lattice.parameters()
     if prediction is not None and context is not None:
-        flags |= _PREDICTED
         formula = BY_NAME[prediction.formula]
         head += bytes([formula.code]) + b"".join(varint(p) for p in prediction.parents)
         head += np.float64(prediction.constant).tobytes()
-        numbers = numbers - predicted_numbers(
-            prediction, lattice, values.dtype, values.size, context
-        )
+        if guess is not None:
+            numbers = numbers - lattice.nearest(guess)
+        else:
+            numbers = numbers - looked_up(prediction, numbers, served, context)
     base = int(numbers.min(where=served, initial=np.iinfo(np.int64).max)) if served.any() else 0
     symbols = (numbers - base).view(np.uint64)
     first = len(atoms) + (escapes > 0)

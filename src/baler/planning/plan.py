@@ -14,8 +14,9 @@ from baler.core.chunk import Chunk
 from baler.core.recipe import ColumnRecipe, Group, Prediction, Recipe, decoding_order
 from baler.core.schema import Column, Schema
 from baler.entropy.lz import zstd_compress
+from baler.planning.derived import Proposal, derived
 from baler.planning.policy import Policy
-from baler.planning.relations import Proposal, copies, formulas, masks
+from baler.planning.relations import copies, masks
 from baler.transforms import shuffled
 
 Array = npt.NDArray[Any]
@@ -24,6 +25,8 @@ SMALL = 1 << 12
 """A column thought to be smaller (bytes in a chunk) shares a solid block with others."""
 PREDICTIONS = 2
 """Formulas that the encoder tries for a column."""
+SECOND = 0.5
+"""Bits per value by which a second formula may be worse than the first."""
 BLOCK = 1 << 17
 """Blocks of several columns hold about as many bytes in a chunk."""
 
@@ -49,7 +52,7 @@ def plan(schema: Schema, chunk: Chunk, policy: Policy, learned: Sequence[Group] 
         needs[i].add(parent)
     for i, mask in masked.items():
         needs[i].add(mask.parent)
-    proposals = formulas(schema.columns, arrays, order, set(copied))
+    proposals = derived(schema.columns, arrays, bounds, order, set(copied))
     predicted = _accepted(proposals, needs, _Together(schema, learned))
     for i, parent in copied.items():
         predicted[i] = [Prediction("same", (parent,))]
@@ -86,15 +89,25 @@ class _Together:
 def _accepted(
     proposals: Sequence[Proposal], needs: list[set[int]], together: _Together
 ) -> dict[int, list[Prediction]]:
-    """Return the best predictions that do not make a column depend on itself; ``needs`` grows."""
+    """Return the best predictions that do not make a column depend on itself; ``needs`` grows.
+
+    A second one, if it is nearly as good, is taken only after all columns have had their first.
+    """
     accepted: dict[int, list[Prediction]] = {}
-    for proposal in proposals:
-        target = proposal.target
-        known = accepted.setdefault(target, [])
-        parents = set(proposal.prediction.parents)
-        if len(known) < PREDICTIONS and not _in_circle(target, parents, needs, together):
-            known.append(proposal.prediction)
-            needs[target] |= parents
+    best: dict[int, float] = {}
+    for number in range(PREDICTIONS):
+        for proposal in proposals:
+            target = proposal.target
+            known = accepted.setdefault(target, [])
+            if len(known) > number or proposal.loss > best.get(target, np.inf) + SECOND:
+                continue
+            parents = set(proposal.prediction.parents)
+            if any(other.formula == proposal.prediction.formula for other in known):
+                continue
+            if not _in_circle(target, parents, needs, together):
+                known.append(proposal.prediction)
+                best.setdefault(target, proposal.loss)
+                needs[target] |= parents
     return accepted
 
 

@@ -167,6 +167,11 @@ class Uniform(Lattice):
         """Return the step as a float64."""
         return struct.pack("<d", self.step)
 
+    def centred(self, guess: Floats) -> Uniform:
+        """Return the lattice shifted for each value so that the guess is one of its points."""
+        with np.errstate(over="ignore"):
+            return replace(self, shifts=_beside(guess / self.step))
+
 
 @dataclass(frozen=True, slots=True)
 class Scaled(Lattice):
@@ -202,6 +207,11 @@ class Scaled(Lattice):
         steps = self.scale * self.sigma.astype(np.float64)
         return np.where(np.isfinite(steps), steps, 0.0)
 
+    def centred(self, guess: Floats) -> Scaled:
+        """Return the lattice shifted for each value so that the guess is one of its points."""
+        with np.errstate(all="ignore"):
+            return replace(self, shifts=_beside(guess / self._steps()))
+
     def parameters(self) -> bytes:
         """Return the scale as a float64 and the position of the column of uncertainties."""
         return struct.pack("<d", self.scale) + varint(self.parent)
@@ -212,7 +222,8 @@ class Logarithmic(Lattice):
     """Values in geometric progression, ``bins`` in each ``octaves``, mirrored for negative values.
 
     Number 0 stands for 0.0; number ``q > 0`` for 2**(k * octaves / bins + phase) with
-    k = q - 1 + lowest. With dither a value is multiplied by ``1 + spread * shift``.
+    k = q - 1 + lowest. With dither a value is multiplied by ``1 + spread * shift``, on a centred
+    lattice by a factor of its own.
     """
 
     bins: int
@@ -221,13 +232,14 @@ class Logarithmic(Lattice):
     lowest: int
     spread: float = 0.0
     shifts: Floats | None = None
+    factors: Floats | None = None
     code: ClassVar[int] = 5
     name: ClassVar[str] = "rel"
 
     @property
     def is_table(self) -> bool:
-        """Unless the lattice is dithered."""
-        return self.shifts is None
+        """Unless the lattice is dithered or centred."""
+        return self.shifts is None and self.factors is None
 
     def nearest(self, values: Array) -> Ints:
         """Return the number of the bin that holds each value; 0 for zero and what is not finite."""
@@ -246,6 +258,8 @@ class Logarithmic(Lattice):
     def _undithered(self, values: Array) -> Floats:
         with np.errstate(invalid="ignore", over="ignore"):
             exact = values.astype(np.float64)
+            if self.factors is not None:
+                return exact / self.factors
             return exact if self.shifts is None else exact / (1.0 + self.spread * self.shifts)
 
     def _numbers(self, exact: Floats, k: Ints, inside: npt.NDArray[np.bool_]) -> Ints:
@@ -269,15 +283,32 @@ class Logarithmic(Lattice):
     def values(self, numbers: Ints, dtype: np.dtype[Any]) -> Array:
         """Return the values, computed in float64 from a table of one period."""
         k = np.abs(np.clip(numbers, -FARTHEST, FARTHEST)) - 1 + self.lowest
+        with np.errstate(over="ignore", under="ignore"):
+            exact = np.where(numbers == 0, 0.0, np.copysign(self._magnitudes(k), numbers))
+            if self.factors is not None:
+                exact = exact * self.factors
+            elif self.shifts is not None:
+                exact = exact * (1.0 + self.spread * self.shifts)
+            return exact.astype(dtype)
+
+    def _magnitudes(self, k: Ints) -> Floats:
+        """Return 2**(k * octaves / bins + phase)."""
         period = k // self.bins
         table = progression(self.bins, self.octaves, self.phase)
         exponent = np.clip(period * self.octaves, -1200, 1200).astype(np.int32)
         with np.errstate(over="ignore", under="ignore"):
-            exact = np.ldexp(table[k - period * self.bins], exponent)
-            exact = np.where(numbers == 0, 0.0, np.copysign(exact, numbers))
-            if self.shifts is not None:
-                exact = exact * (1.0 + self.spread * self.shifts)
-            return exact.astype(dtype)
+            return np.asarray(np.ldexp(table[k - period * self.bins], exponent))
+
+    def centred(self, guess: Floats) -> Logarithmic:
+        """Return the lattice stretched for each value so that the guess is one of its points.
+
+        A guess of zero, or of next to it, stretches nothing.
+        """
+        k, inside = self.bin(guess)
+        with np.errstate(all="ignore"):
+            factors = np.abs(guess) / self._magnitudes(np.where(inside, k, 0))
+        usual = inside & (factors > 0.25) & (factors < 4.0)
+        return replace(self, factors=np.where(usual, factors, 1.0))
 
     def parameters(self) -> bytes:
         """Return bins, log2 of octaves, phase, lowest (biased by 2**40) and spread."""
@@ -325,6 +356,12 @@ def _search(bins: int, octaves: int) -> tuple[Ints, Ints, int]:
     cells = np.arange(1 << width, dtype=np.int64) << shift
     start = np.searchsorted(edges, cells, side="right") - 1
     return np.append(edges, np.int64(1) << 62), start, shift
+
+
+def _beside(ratio: Floats) -> Floats:
+    """Return how far ratios are from the nearest integers; 0 where those are not exact."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(ratio) < 2.0**52, ratio - np.rint(ratio), 0.0)
 
 
 def _round(ratio: Floats) -> Ints:
