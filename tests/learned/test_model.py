@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baler.core.bytes import varint
+from baler.core.bytes import sized, varint
 from baler.errors import Corrupt, FormatError, NotABalerFile, TooNew, Truncated, UnknownColumn
 from baler.learned.axis import Axis
 from baler.learned.model import Model
@@ -136,6 +136,7 @@ def test_every_truncation_and_flip_is_refused() -> None:
             Model.unpack(bytes(damaged))
     with pytest.raises(FormatError):
         Model.unpack(data + b"\0")
+    assert not attempt(data + b"\0")
 
 
 def attempt(data: bytes) -> bool:
@@ -195,6 +196,35 @@ def test_sizes_are_limited_before_anything_is_allocated(size: int) -> None:
     data = MAGIC + bytes([VERSION]) + bytes(4) + varint(size + 1) + b"\x02\x01\x00"
     with pytest.raises(FormatError, match=f"{size + 1} bytes"):
         Model.unpack(repaired(data))
+
+
+X = b"\1x" + b"\0" + b"\0"  # a column's name, counts and bound
+CRAFTED = {
+    "axes": (varint((1 << 14) + 1), "16385 axes; allowed are 16384"),
+    "dtype": (b"\1" + X + b"\x0c", "unknown dtype 12"),
+    "lattice": (b"\1" + X + b"\4\x06", "lattice 6 does not hold"),
+    "atoms": (b"\1" + X + b"\4\0" + varint(65), "65 atoms; allowed are 64"),
+    "flags": (b"\1" + X + b"\4\0" + b"\0\4", "unknown flags 4"),
+    "features": (b"\1" + X + b"\4\0" + b"\0\1\0\0" + varint(65), "65 features of a column"),
+    "kind": (b"\1" + X + b"\4\0" + b"\0\1\0\0\1\3\0", "unknown kind 3"),
+    "networks": (b"\0" + varint(1025), "1025 networks; allowed are 1024"),
+    "text": (b"\1\1\xff", "not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("name", CRAFTED)
+def test_structures_out_of_range_are_refused(name: str) -> None:
+    structure, message = CRAFTED[name]
+    body = b"".join(varint(len(t)) + sized(b"\0" + t) for t in (structure, b"{}"))
+    with pytest.raises(Corrupt, match=message):
+        Model.unpack(repaired(MAGIC + bytes([VERSION]) + bytes(4) + body))
+
+
+@pytest.mark.parametrize("notes", [b"[]", b"{", b"\xff", b"[" * 100_000])
+def test_notes_are_a_mapping_in_json(notes: bytes) -> None:
+    body = b"".join(varint(len(t)) + sized(b"\0" + t) for t in (b"\0\0", notes))
+    with pytest.raises(Corrupt, match="the notes of a model"):
+        Model.unpack(repaired(MAGIC + bytes([VERSION]) + bytes(4) + body))
 
 
 # What must hold
@@ -357,6 +387,12 @@ WRONG: dict[str, tuple[Callable[[], Model], str]] = {
         "are no axis of its collection",
     ),
     "names": (with_axes({0: {"column": "run"}}), "same column"),
+    "features": (
+        with_axes(
+            {0: {"features": (random_model(np.random.default_rng(0)).axes[0].features * 65)}}
+        ),
+        "'met' has 65 features",
+    ),
     "odds": (
         lambda: replace(random_model(np.random.default_rng(0)), odds=rows(ODDS, dtype="u2")),
         "odds of a model contain 0",

@@ -38,6 +38,10 @@ MAX_WIDTH = 1024
 MAX_RANKS = 256
 """Rows of each kind of rank."""
 MAX_TABLES = 256
+MAX_AXES = 1 << 14
+MAX_FEATURES = 64
+"""Of one column."""
+MAX_COLLECTIONS = 1 << 10
 MAX_COLUMNS = 1024
 """Of one collection."""
 MAX_SOURCES = 4096
@@ -69,7 +73,11 @@ def check_model(
     names = [axis.column for axis in axes]
     if len(set(names)) < len(names):
         raise Corrupt("two axes of a model have the same column")
+    if len(axes) > MAX_AXES or len(collections) > MAX_COLLECTIONS:
+        raise Corrupt(f"a model has {len(axes)} axes and {len(collections)} networks")
     for axis in axes:
+        if len(axis.features) > MAX_FEATURES:
+            raise Corrupt(f"{axis.column!r} has {len(axis.features)} features")
         _check_lattice(axes, axis)
     coded = [net.counts for net in collections]
     if len(set(coded)) < len(coded):
@@ -113,7 +121,8 @@ def _check_net(axes: Sequence[Axis], net: CollectionNet, later: Sequence[str]) -
         raise Corrupt(f"a network has rows for {len(net.rank_rows)} ranks, not 1 to {MAX_RANKS}")
     if not net.counts and (net.key or net.event_sources or net.parent_sources):
         raise Corrupt("the network of events has a key or sources")
-    if net.key and net.key in later:
+    placed = any(column.base is Base.PARENT for column in net.columns)
+    if net.key in later and (placed or net.key == net.counts):  # tallies need only its counts
         raise Corrupt(f"the parents with counts {net.key!r} are decoded too late")
     for column in net.columns:
         if not 0 <= column.axis < len(axes) or axes[column.axis].counts != net.counts:

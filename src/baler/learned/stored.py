@@ -52,9 +52,6 @@ MAX_NUMBERS = 1 << 24
 """Weights of a model, or numbers of its tables; no reader allocates more."""
 MAX_TEXT = 1 << 24
 """Bytes of structure, and of notes."""
-MAX_AXES = 1 << 14
-MAX_FEATURES = 64
-MAX_COLLECTIONS = 1 << 10
 _HEAD = len(MAGIC) + 1 + 4
 _WEIGHTS = ("event", "parent", "previous", "peer", "object", "tally", "slot", "own", "heads")
 _SECOND, _ACROSS = 1, 2
@@ -100,8 +97,8 @@ def unpack_model(
     body = _checked(data)
     structure = ByteReader(_unpack_text(body))
     notes = _unpack_notes(_unpack_text(body))
-    axes = tuple(_unpack_axis(structure) for _ in _times(structure, MAX_AXES, "axes"))
-    plans = [_Plan(structure, axes) for _ in _times(structure, MAX_COLLECTIONS, "networks")]
+    axes = tuple(_unpack_axis(structure) for _ in _times(structure, checks.MAX_AXES, "axes"))
+    plans = [_Plan(structure, axes) for _ in _times(structure, checks.MAX_COLLECTIONS, "networks")]
     structure.end()
     shapes = [shape for plan in plans for shape in plan.shapes()]
     weights = _Supply(body, np.int16, (shape for name, shape in shapes if name in _WEIGHTS))
@@ -202,7 +199,8 @@ def _unpack_axis(reader: ByteReader) -> Axis:
         period=reader.varint(),
         center=unzigzag(reader.varint()),
         features=tuple(
-            _unpack_feature(reader) for _ in _times(reader, MAX_FEATURES, "features of a column")
+            _unpack_feature(reader)
+            for _ in _times(reader, checks.MAX_FEATURES, "features of a column")
         ),
     )
 
@@ -381,6 +379,8 @@ def _nothing(position: int) -> Array:
 
 
 def _pack_payload(numbers: Array) -> bytes:
+    if numbers.size > MAX_NUMBERS:
+        raise Corrupt(f"a model has {numbers.size} numbers of one kind; allowed are {MAX_NUMBERS}")
     return encode(numbers, ColumnRecipe(Exact()), _nothing) if numbers.size else b""
 
 
