@@ -122,7 +122,8 @@ def _check_net(axes: Sequence[Axis], net: CollectionNet, later: Sequence[str]) -
     if not net.counts and (net.key or net.event_sources or net.parent_sources):
         raise Corrupt("the network of events has a key or sources")
     placed = any(column.base is Base.PARENT for column in net.columns)
-    if net.key in later and (placed or net.key == net.counts):  # tallies need only its counts
+    itself = net.key == net.counts  # without columns of parents, their counts are all it needs
+    if net.key and net.key in later and (placed or itself):
         raise Corrupt(f"the parents with counts {net.key!r} are decoded too late")
     for column in net.columns:
         if not 0 <= column.axis < len(axes) or axes[column.axis].counts != net.counts:
