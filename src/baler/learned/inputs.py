@@ -150,12 +150,12 @@ def _objects(
     return np.ascontiguousarray(np.concatenate(parts, 1)), bases
 
 
-def _split(axis: Axis, values: npt.NDArray[np.float64]) -> tuple[Classes, Ints]:
-    """Return classes and numbers of float64 values; what does not fit the dtype is verbatim."""
-    if axis.dtype.kind == "f":
+def _split(axis: Axis, values: Array) -> tuple[Classes, Ints]:
+    """Return classes and numbers of values of any dtype; floats that do not fit are verbatim."""
+    if axis.dtype.kind == "f" or values.dtype.kind != "f":
         with np.errstate(over="ignore", under="ignore"):
             return axis.split(values.astype(axis.dtype))
-    whole = np.rint(values)
+    whole = np.rint(values.astype(np.float64))
     low, high = 0, 1
     if axis.dtype.kind in "iu":
         low, high = np.iinfo(axis.dtype).min, np.iinfo(axis.dtype).max
@@ -181,7 +181,7 @@ def _parent_bases(axes: Sequence[Axis], net: CollectionNet, parents: int, column
 
 def parent_base(axis: Axis, values: Array) -> Ints:
     """Return the numbers that an axis gives to a parent's values; NO_BASE off the lattice."""
-    return _on_lattice(axis, *axis.split(values.astype(axis.dtype)))
+    return _on_lattice(axis, *_split(axis, values))
 
 
 def _on_lattice(axis: Axis, classes: Classes, numbers: Ints) -> Ints:
