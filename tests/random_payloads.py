@@ -182,8 +182,8 @@ class Maker:
             body += struct.pack("<d", self.pick([0, 1, g.random()]))
         if predicted:
             body += bytes([formula])
-            body += b"".join(varint(self.pick(usable)) for _ in range(ARITIES[formula]))
-            body += self.positive()
+            chosen = [self.pick(usable) for _ in range(ARITIES[formula])]
+            body += b"".join(map(varint, chosen)) + self.positive()
         huge = [2**62, 2**63 - 1, -(2**63), int(g.integers(-(2**40), 2**40))]
         base = self.pick([0, 0, 0, -1, 5, -100, 2000, *huge])
         atoms = self.pick([0, 0, 1, 3, 64])
@@ -193,6 +193,11 @@ class Maker:
         highest = min(self.pick([1, 3, 80, 200, 2**40]), 2 ** (8 << width) - 1)
         symbols = g.integers(0, highest, n, dtype=np.uint64, endpoint=True)
         escapes = int((symbols == atoms).sum()) if g.random() < 0.6 else 0
+        if predicted and formula in LOOKUPS:
+            highest = min(highest, 2 ** (8 << width) - 2)
+            symbols = np.minimum(symbols, np.uint64(highest))
+            escapes = min(escapes, int((symbols == atoms).sum()))
+            symbols = looked_up(symbols, [parents[p] for p in chosen])
         body += varint(escapes)
         if escapes:
             body += sized(self.payload(dtype, escapes, parents, depth + 1))
@@ -201,6 +206,17 @@ class Maker:
             + bytes([width])
             + self.exact(symbols.astype(DTYPES[5 + width]), parents, depth + 1)
         )
+
+
+def looked_up(symbols: Array, keys: list[Array]) -> Array:
+    """Return what a lookup stores: often 0 where the first row with the same keys has the same."""
+    first: dict[bytes, int] = {}
+    stored = symbols + np.uint64(1)
+    for i, symbol in enumerate(symbols.tolist()):
+        k = first.setdefault(b"".join(key[i].tobytes() for key in keys), i)
+        if k < i and symbols[k] == symbol and i % 7:
+            stored[i] = 0
+    return stored
 
 
 def pco(values: Array) -> bytes:

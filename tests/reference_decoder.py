@@ -520,10 +520,10 @@ def grid(
     require(width < 4, "unknown width of symbols")
     symbols = inner(body.rest(), DTYPES[5 + width], n).astype(U8)
 
+    if keys is not None:
+        symbols = with_lookups(symbols, keys)
     special = a + (1 if e else 0)
     numbers = symbols + np.uint64((base - special) % 2**64) + prediction.astype(np.int64).view(U8)
-    if keys is not None:
-        numbers = with_lookups(numbers, symbols >= special, keys)
     values = point_of(numbers.view(np.int64)).copy()
     is_atom = symbols < a
     is_escape = (symbols == a) & (e > 0)
@@ -533,17 +533,15 @@ def grid(
     return values
 
 
-def with_lookups(numbers: Array, counts: Array, keys: list[Array]) -> Array:
-    """Add to each number that of the first row with the same keys, if that is an earlier one."""
-    first: dict[bytes, Any] = {}
-    found = numbers.copy()
-    for i in np.flatnonzero(counts):
-        key = b"".join(parent[i].tobytes() for parent in keys)
-        if key in first:
-            found[i] += first[key]
-        else:
-            first[key] = numbers[i]
-    return found
+def with_lookups(stored: Array, keys: list[Array]) -> Array:
+    """Give symbols: 0 stands for that of the first row with the same keys."""
+    first: dict[bytes, int] = {}
+    symbols = stored.copy()
+    for i, number in enumerate(stored.tolist()):
+        k = first.setdefault(b"".join(parent[i].tobytes() for parent in keys), i)
+        require(number > 0 or k < i, "looked up in vain")
+        symbols[i] = number - 1 if number else symbols[k]
+    return symbols
 
 
 def shifts(seed: int, n: int) -> Array:

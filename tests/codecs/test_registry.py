@@ -119,18 +119,14 @@ def test_runs_of_rows_make_no_difference() -> None:
 
 def test_first_rows() -> None:
     keys = np.array([7, 3, 7, 3, 9, 7], np.int16)
-    first, earlier = first_rows([keys], np.ones(6, np.bool_))
-    assert earlier.tolist() == [False, False, True, True, False, True]
-    assert first[earlier].tolist() == [0, 1, 0]
-    first, earlier = first_rows([keys], np.array([0, 1, 1, 1, 1, 1], np.bool_))
-    assert earlier.tolist() == [False, False, False, True, False, True]
-    assert first[earlier].tolist() == [1, 2]
+    assert first_rows([keys]).tolist() == [0, 1, 0, 1, 4, 0]
     floats = np.array([np.nan, 0.0, np.nan, -0.0, 0.0, 1.0])
-    first, earlier = first_rows([floats, keys > 3], np.ones(6, np.bool_))
-    assert first[earlier].tolist() == [0]
+    assert first_rows([floats]).tolist() == [0, 1, 0, 3, 1, 5]
+    assert first_rows([floats, keys > 3]).tolist() == [0, 1, 0, 3, 4, 5]
     wide = np.array([0, (1 << 64) - 1] * 3, np.uint64)
-    assert first_rows([wide], np.ones(6, np.bool_))[1].tolist() == [False] * 2 + [True] * 4
-    assert first_rows([np.empty(0)], np.empty(0, np.bool_))[0].size == 0
+    assert first_rows([wide]).tolist() == [0, 1] * 3
+    assert first_rows([np.array([-(1 << 63), (1 << 63) - 1] * 2)]).tolist() == [0, 1] * 2
+    assert first_rows([np.empty(0)]).size == 0
 
 
 def test_integers_wrap_around() -> None:

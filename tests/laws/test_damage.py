@@ -220,6 +220,7 @@ def test_hostile_grids_raise_nothing_else(body: bytes, name: str, size: int) -> 
         ("<f4", 3, b"\x0a\1\0\0\0\0\4", Corrupt, "symbols have the unknown dtype 4"),
         ("|u1", 3, b"\x0a\0\0\0\1\2\0a\0\0\0\0\1", Corrupt, "2 escape symbols for 1 escapes"),
         ("|u1", 3, b"\x0a\0\0\0\1\2\0a\0\0\0\1\1", Corrupt, "1 escape symbols for 1 escapes"),
+        ("|u1", 3, b"\x0a\x80\x10\0" + bytes(11) + b"\0\0\0\1\0", Corrupt, "no row before has"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(

@@ -4,8 +4,8 @@ Floats are computed in float64 with ``+ - * /`` and the square root, each rounde
 and with elementary functions made of these, in the order written here; every machine gives the same
 prediction. Columns of integers are predicted in 64-bit integers that wrap around.
 
-Two formulas compute nothing: a *lookup* predicts the lattice number that the first row with the
-same keys has, so that a column which is a function of another needs no table.
+Two formulas compute nothing: a *lookup* predicts the symbol that the first row with the same keys
+has, so that a column which is a function of another needs no table.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import numpy.typing as npt
 from baler.quantise.elementary import PI, asinh, atan2, cos, cosh, sin, sinh
 
 Array = npt.NDArray[Any]
-Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Evaluate = Callable[[Sequence[Array], float], Array]
 
@@ -37,7 +36,7 @@ class Formula:
     arity: int
     evaluate: Evaluate
     integer: bool = False  # whether it also predicts integers from integers
-    lookup: bool = False  # whether it predicts the first row with the same values of all parents
+    lookup: bool = False  # whether it predicts what the first row with the same parents has
 
 
 def _angle(p: Sequence[Array], c: float) -> Array:
@@ -150,22 +149,15 @@ def _predicted(formula: Formula, parents: Sequence[Array], constant: float, kind
         return np.asarray(formula.evaluate([p.astype(number) for p in parents], constant))
 
 
-def first_rows(parents: Sequence[Array], counted: Bools) -> tuple[Ints, Bools]:
-    """Return for each row the first counted one with the same bits in all parents.
-
-    Also, whether there is an earlier one at all: if not, the row that is given means nothing.
-    """
+def first_rows(parents: Sequence[Array]) -> Ints:
+    """Return for each row the first one with the same bits in all parents, perhaps itself."""
     groups, many = _groups(parents[0])
     for parent in parents[1:]:
         other, more = _groups(parent)
         groups, many = _dense(groups * more + other)
-    rows = np.flatnonzero(counted)
-    first = np.full(many, groups.size, np.int64)
-    first[groups[rows[::-1]]] = rows[::-1]  # of an index that is repeated, the last one counts
-    found = first[groups]
-    earlier = found < np.arange(groups.size)
-    found[~earlier] = 0
-    return found, earlier
+    first = np.zeros(many, np.int64)
+    first[groups[::-1]] = np.arange(groups.size)[::-1]  # the last one counts of those that repeat
+    return np.asarray(first[groups])
 
 
 def _groups(values: Array) -> tuple[Ints, int]:

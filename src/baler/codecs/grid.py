@@ -4,7 +4,8 @@ Each value becomes an unsigned symbol. Symbols below the number of *atoms* stand
 (sentinels, NaN, -0.0); the next one, if there are *escapes*, for a value kept verbatim; the rest
 for lattice numbers, counted from the smallest one in the payload. With a prediction, the symbol
 holds the number less the number that the lattice gives to the predicted value. A lattice may be
-*centred*: moved, for each value, so that the prediction is one of its points.
+*centred*: moved, for each value, so that the prediction is one of its points. A lookup predicts the
+symbol itself.
 """
 
 from __future__ import annotations
@@ -74,10 +75,12 @@ class Grid(Codec):
             else np.empty(0, dtype)
         )
         symbols = decode_payload(body, _symbol_dtype(body), size, context, depth)
+        if prediction is not None and guess is None:
+            symbols = looked_up(prediction, symbols, context)
         head = atoms + (escapes > 0)
 
         top = int(symbols.max()) + 1 if size else 0
-        if prediction is None and lattice.is_table and 0 < top <= max(size, 1 << 12):
+        if guess is None and lattice.is_table and 0 < top <= max(size, 1 << 12):
             numbers = np.arange(top - head, dtype=np.int64) + base
             escape = np.zeros(int(escapes > 0), dtype)
             values = np.concatenate([atom_values, escape, lattice.values(numbers, dtype)])[symbols]
@@ -86,8 +89,6 @@ class Grid(Codec):
                 numbers = (symbols.astype(np.uint64) - np.uint64(head)).view(np.int64) + base
                 if guess is not None:
                     numbers += lattice.nearest(guess)
-                elif prediction is not None:
-                    numbers += looked_up(prediction, numbers, symbols >= head, context)
             values = lattice.values(numbers, dtype)
             chosen = symbols < atoms
             values[chosen] = atom_values[symbols[chosen]]
@@ -158,14 +159,24 @@ def guessed(
     return guess
 
 
-def looked_up(prediction: Prediction, numbers: Array, counted: Bools, context: Context) -> Array:
-    """Return the numbers of the first rows with the same keys; 0 for these themselves.
+def looked_up(prediction: Prediction, stored: Array, context: Context) -> Array:
+    """Return symbols: 0 stands for that of the first row with the same keys, s + 1 for s."""
+    if not stored.size:
+        return stored
+    first = first_rows([parent_values(context, p, stored.size) for p in prediction.parents])
+    again = stored == 0
+    if (again & (first == np.arange(first.size))).any():
+        raise Corrupt("a symbol is looked up that no row before has")
+    symbols = np.asarray(stored - stored.dtype.type(1))
+    symbols[again] = symbols[first[again]]
+    return symbols
 
-    Only rows that are *counted*, which are neither atoms nor escapes, can be first.
-    """
-    parents = [parent_values(context, position, numbers.size) for position in prediction.parents]
-    first, earlier = first_rows(parents, counted)
-    return np.where(earlier, numbers[first], 0) if numbers.size else numbers
+
+def _with_lookups(prediction: Prediction, symbols: Array, context: Context) -> Array:
+    """Invert `looked_up`."""
+    first = first_rows([parent_values(context, p, symbols.size) for p in prediction.parents])
+    again = (symbols == symbols[first]) & (first < np.arange(first.size))
+    return np.where(again, 0, symbols + np.uint64(1))
 
 
 def _can_be_centred(lattice: Lattice) -> TypeGuard[Uniform | Scaled | Logarithmic]:
@@ -247,12 +258,11 @@ def encode_grid(
         head += np.float64(prediction.constant).tobytes()
         if guess is not None:
             numbers = numbers - lattice.nearest(guess)
-        else:
-            numbers = numbers - looked_up(prediction, numbers, served, context)
     base = int(numbers.min(where=served, initial=np.iinfo(np.int64).max)) if served.any() else 0
     symbols = (numbers - base).view(np.uint64)
     first = len(atoms) + (escapes > 0)
-    top = int(symbols.max(where=served, initial=0)) + first
+    lookup = prediction if guess is None and context is not None else None
+    top = int(symbols.max(where=served, initial=0)) + first + (lookup is not None)
     if top >= 1 << 64:
         return None
     symbols += np.uint64(first)
@@ -260,6 +270,8 @@ def encode_grid(
         symbols = np.where(
             served, symbols, np.where(escaped, len(atoms), symbols_of).astype(np.uint64)
         )
+    if lookup is not None and context is not None:
+        symbols = _with_lookups(lookup, symbols, context)
     width = next(i for i, dtype in enumerate(_SYMBOLS) if top <= np.iinfo(dtype).max)
     head += varint(zigzag(base)) + varint(len(atoms)) + atoms.tobytes() + varint(escapes)
     if escapes:
