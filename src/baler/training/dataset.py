@@ -125,7 +125,7 @@ def untrained(axes: Sequence[Axis], plan: CollectionDesign) -> CollectionNet:
             made["tables"] = straight[: len(made["tables"])]
         return made
 
-    straight = np.linspace(0, TOP, NODES).astype(np.uint16)[None]
+    straight = np.append(np.linspace(0, TOP, NODES - 1), TOP).astype(np.uint16)[None]
     columns = tuple(
         ColumnNet(
             part.axis, part.base, part.base_axis, 0, 0,
