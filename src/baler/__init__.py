@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from baler.core.bounds import Absolute, Exact, Range, Relative, Sigma
     from baler.errors import BalerError
     from baler.planning import Policy
-    from baler.training import train
+    from baler.training.train import train
 
 __all__ = [
     "Absolute",

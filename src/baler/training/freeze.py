@@ -99,4 +99,4 @@ def _int16(values: Tensor) -> Int16s:
 
 
 def _array(values: Tensor) -> Array:
-    return values.detach().cpu().double().numpy()
+    return np.asarray(values.detach().cpu().double().numpy())
