@@ -12,7 +12,8 @@ pytest.importorskip("torch")
 import baler
 from baler.planning import Policy, plan
 from baler.training import ForThisFile, Settings, automatic
-from baler.training.automatic import paying, resolved
+from baler.training.automatic import paying
+from baler.training.train import resolved
 
 from .tables import family, pair, table
 

@@ -249,6 +249,17 @@ def test_dithered_columns_are_left_out(source: Path, tmp_path: Path) -> None:
     assert done.notes == ("dithered columns are not learned: x, y",)
 
 
+def test_range_bounds_are_those_of_the_sample(source: Path, tmp_path: Path) -> None:
+    call = {**QUICK, "bounds": {"[xy]": "range 1e-3"}, "steps": 20}
+    done = train(source, tmp_path / "m", **call)
+    model = Model.unpack((tmp_path / "m").read_bytes())
+    bounds = {axis.column: axis.bound for axis in model.axes}
+    assert bounds["z"] == "exact"
+    assert f"range bounds became 'x' {bounds['x']}, 'y' {bounds['y']};" in done.notes[0]
+    assert bounds["x"].startswith("abs 0.00")
+    assert done.figures[0].learned < done.figures[0].marginal
+
+
 @pytest.mark.parametrize(
     ("faulty", "message"),
     [

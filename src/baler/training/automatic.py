@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,11 +13,10 @@ from baler.core.schema import Schema
 from baler.core.size import format_size
 from baler.learned.model import Model
 from baler.learned.network import collection_shapes, column_shapes, object_width, source_width
-from baler.planning import Policy
 from baler.training.results import Step
 from baler.training.sample import LEAST_EVENTS, Sample
 from baler.training.settings import Settings
-from baler.training.train import learnable, need_torch
+from baler.training.train import learnable, need_torch, resolved
 
 if TYPE_CHECKING:
     from baler.training.design import CollectionDesign, Design
@@ -111,16 +109,6 @@ def train_for_file(
 
     kept = paying(saved, size)
     return (model(kept) if any(kept) else None), (verdict(learned, saved, kept, size), *notes)
-
-
-def resolved(schema: Schema, recipe: Recipe) -> Policy:
-    """Return a policy that has the bounds of a recipe."""
-    rules = [
-        (glob.escape(column.name), part.bound)
-        for column, part in zip(schema.columns, recipe.columns, strict=True)
-        if part.bound.lossy
-    ]
-    return Policy(tuple(rules), any(part.dither for part in recipe.columns))
 
 
 def width(design: Design, part: CollectionDesign, settings: Settings, gain: float) -> int:

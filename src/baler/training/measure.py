@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from baler import codecs
+from baler.container.choosing import MOST_VERBATIM
 from baler.container.context import context_of
 from baler.container.encoding import encode_checked
 from baler.core.bounds import Bound, Exact, same_bits
@@ -24,9 +25,6 @@ from baler.quantise.lattice import Scaled
 from baler.training.design import Design
 
 Floats = npt.NDArray[np.float64]
-
-MOST_VERBATIM = 1 / 50
-"""A column of which more values are not on its axis is not left to a network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

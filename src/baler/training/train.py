@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib.util
 import os
 import time
@@ -10,7 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from baler.core.bounds import Bound
+from baler.core.bounds import Bound, Range
+from baler.core.recipe import Recipe
 from baler.core.replacing import check_target, replacing
 from baler.core.schema import Schema
 from baler.core.size import parse_size
@@ -69,13 +71,14 @@ def train(
     many = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     sample = sample_of(many, parse_size(memory), tree=tree, skip_unreadable=skip_unreadable)
     wanted, notes = learnable(sample.schema, asked, columns)
-    made = design(sample.schema, sample.trained, asked, wanted)
+    recipe = plan(sample.schema, sample.trained, asked)
+    notes += range_notes(sample.schema, asked, recipe)
+    made = design(sample.schema, sample.trained, resolved(sample.schema, recipe), wanted)
     if not made.collections:
         raise UsageError(
             f"there is nothing to learn in {some(sample.sources)}: every column is constant, text, "
             "nested, a copy of another, or has too few values"
         )
-    recipe = plan(sample.schema, sample.held_out, asked)
     plain = without_model(sample.schema, recipe, sample.held_out, columns_read(made))
     checkpoint = checkpoint_of(Path(target), sample, made, asked, settings)
     learned = learn(sample, made, plain, settings, checkpoint, progress)
@@ -123,6 +126,33 @@ def learnable(schema: Schema, policy: Policy, columns: str = "*") -> tuple[set[s
     lossy = [name for name, bound in bounds if bound.lossy and name in wanted]
     notes = [f"dithered columns are not learned: {some(lossy)}"] if lossy else []
     return wanted - set(lossy), notes
+
+
+def resolved(schema: Schema, recipe: Recipe) -> Policy:
+    """Return a policy that has the bounds of a recipe."""
+    rules = [
+        (glob.escape(column.name), part.bound)
+        for column, part in zip(schema.columns, recipe.columns, strict=True)
+        if part.bound.lossy
+    ]
+    return Policy(tuple(rules), any(part.dither for part in recipe.columns))
+
+
+def range_notes(schema: Schema, policy: Policy, recipe: Recipe) -> list[str]:
+    """Return a note on the bounds that depend on the sample, if there are any."""
+    found = [
+        f"{column.name!r} {part.bound}"
+        for column, bound, part in zip(
+            schema.columns, policy.bounds(schema), recipe.columns, strict=True
+        )
+        if isinstance(bound, Range)
+    ]
+    if not found:
+        return []
+    return [
+        f"range bounds became {some(found)}; the model serves only files that are compressed with "
+        "just these"
+    ]
 
 
 def asked_notes(policy: Policy, sample: Sample) -> dict[str, Any]:
