@@ -101,6 +101,8 @@ def test_the_same_seed_gives_the_same_bytes(source: Path, tmp_path: Path) -> Non
         names[name] = train(source, tmp_path / name, steps=20, seed=seed, **QUICK).sha256
     assert names["a"] == names["b"] != names["c"]
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    first, other = (Model.unpack((tmp_path / name).read_bytes()) for name in "ac")
+    assert (first.collections[0].bias != other.collections[0].bias).any()
 
 
 def test_sums_have_one_order_and_the_caller_is_left_alone(source: Path, tmp_path: Path) -> None:
