@@ -41,6 +41,7 @@ bench: $(VENV)/.dev
 	$(BENCH)/exact.py $(DATA)
 	$(BENCH)/bounded.py $(QCD) --policy benchmarks/policies/nano.toml
 	$(BENCH)/bounded.py $(QCD) --policy benchmarks/policies/coarse.toml
+	$(BENCH)/derived.py $(shell find $(DATA) -name uproot-HZZ-zstd.root -o -name uproot-Zmumu.root -o -name uproot-issue-85.root)
 	$(BENCH)/speed.py $(QCD) --policy benchmarks/policies/nano.toml
 	$(BENCH)/memory.py $(QCD) --policy benchmarks/policies/nano.toml
 	-$(BENCH)/fuzz.py
