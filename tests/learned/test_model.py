@@ -28,7 +28,7 @@ from baler.learned.network import (
     ObjectSource,
     Source,
 )
-from baler.learned.stored import MAGIC, VERSION
+from baler.learned.stored import MAGIC, VERSION, pack_model
 from baler.quantise.lattice import Integers, Scaled, Uniform
 from tests.learned.models import CHILDREN, EVENTS, PARENTS, make_axis, random_model, single
 
@@ -191,6 +191,23 @@ def test_what_is_wrong_is_said(data: bytes, error: type[FormatError], message: s
         Model.unpack(data)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"slots": 17}, "17 slots"),
+        ({"object_sources": (ObjectSource(0, 16, (), 0),)}, "uses axis 16 of 16"),
+        ({"object_sources": (ObjectSource(0, 3, (0,) * 17, 0),)}, "17 inputs"),
+        ({"object_sources": (ObjectSource(0, 3, (), 0),) * 4097}, "4097 sources"),
+    ],
+)
+def test_structures_are_checked_before_they_are_used(change: Any, message: str) -> None:
+    model = random_model(np.random.default_rng(0))
+    net = replace(model.collections[CHILDREN], **change)
+    data = pack_model(model.axes, (net,), model.odds, {})
+    with pytest.raises(Corrupt, match=message):
+        Model.unpack(data)
+
+
 @pytest.mark.parametrize("size", [1 << 24, 1 << 40, (1 << 64) - 2])
 def test_sizes_are_limited_before_anything_is_allocated(size: int) -> None:
     data = MAGIC + bytes([VERSION]) + bytes(4) + varint(size + 1) + b"\x02\x01\x00"
@@ -323,6 +340,10 @@ WRONG: dict[str, tuple[Callable[[], Model], str]] = {
     "nor there": (changed(PARENTS, 1, base=Base.CENTROID, base_axis=0), "no CENTROID"),
     "unused too": (changed(CHILDREN, 9, base_axis=1), "axis 1 is given as a base"),
     "unweighted": (without_weight(), "no CENTROID"),
+    "scaled from a parent": (
+        changed(CHILDREN, 5, base=Base.PARENT, base_axis=3),
+        "'Cand_dxy' is a multiple",
+    ),
     "kind": (derived(kind=256), "out of range: ObjectSource"),
     "negative": (derived(kind=-1), "out of range: ObjectSource"),
     "constant": (derived(constant=1 << 53), "out of range: ObjectSource"),
@@ -441,6 +462,36 @@ def test_states_stay_below_the_limit() -> None:
     one[5] = 1024
     with pytest.raises(Corrupt, match="unit can reach 2147483648"):
         top(bias=one)
+
+
+@pytest.mark.parametrize("name", ["object", "tally", "slot"])
+def test_objects_and_tallies_count_for_the_limit(name: str) -> None:
+    """Fill one unit to just below 2**31, then add a weight of 1."""
+    model = random_model(np.random.default_rng(0))
+    children = model.collections[CHILDREN]
+
+    def cleared(part: Any) -> dict[str, Any]:
+        arrays = {item.name: getattr(part, item.name) for item in fields(part)}
+        arrays.pop("tables", None)
+        return {key: 0 * array for key, array in arrays.items() if isinstance(array, np.ndarray)}
+
+    columns = tuple(replace(column, **cleared(column)) for column in children.columns)
+    arrays = {**cleared(children), "slot": np.zeros((32, 16), np.int16)}
+    net = replace(children, columns=columns, slots=16, **arrays)
+    rest = [column.own for column in columns] + [net.previous, net.peer, net.event, net.parent]
+    room = (1 << 31) - 1
+    for array in (net.object[:, :-1], net.slot[:, :-1], *rest):
+        for at in range(array.shape[1]):
+            array[7, at] = min(32767, room // 512)
+            room -= 512 * int(array[7, at])
+    for rows in (net.rank_rows, net.left_rows, net.key_rank_rows):
+        rows[3, 7] = min(32767, room // 64)
+        room -= 64 * int(rows[3, 7])
+    assert 0 <= room < 512, "random models do not have features enough for this test"
+    replace(model, collections=(*model.collections[:-1], net))
+    getattr(net, name)[7, -1] = -1
+    with pytest.raises(Corrupt, match="state of a unit can reach"):
+        replace(model, collections=(*model.collections[:-1], net))
 
 
 def test_outputs_stay_below_the_limit() -> None:
