@@ -153,3 +153,16 @@ def test_a_model_has_only_the_axes_that_it_needs(families: Trained) -> None:
     assert Model.unpack(model.pack()).sha256 == model.sha256
     whole = Model(families.design.axes, tuple(part.net for part in families.learned), odds())
     assert len(model.pack()) < len(whole.pack())
+
+
+def test_numbers_may_be_far_apart() -> None:
+    random = np.random.default_rng(0)
+    wide = random.integers(-(1 << 62), 1 << 62, EVENTS)
+    columns = {
+        "bits": random.normal(size=EVENTS),
+        "whole": wide,
+        "time": np.sort(wide >> 12),
+        "known": random.integers(0, 5, EVENTS),
+    }
+    found = trained(columns, settings=replace(QUICK, steps=5))
+    assert all(math.isfinite(part.frozen) for part in found.learned)

@@ -12,7 +12,7 @@ from baler.core.bounds import Range
 from baler.core.chunk import Array, Chunk, slice_chunk
 from baler.core.schema import List, Schema, columns_of
 from baler.learned.axis import Axis, Ints
-from baler.learned.checks import MAX_WEIGHT, MAX_WEIGHTS
+from baler.learned.checks import MAX_WEIGHT, MAX_WEIGHTS, UNIT_LIMIT
 from baler.learned.derived import (
     EVERY,
     NOT_ZERO,
@@ -45,6 +45,8 @@ SELECTIVE = (
     Derived.THIRD,
 )
 """Quantities that need a selector."""
+MAX_UNIT = (UNIT_LIMIT - 1) / 64
+"""Of location, in numbers."""
 LEAST_OBJECTS = 500
 """A collection with fewer objects in the sample gets no network."""
 
@@ -430,7 +432,7 @@ class _Planner:
         if base is not Base.CENTER:
             features = axis.features + standard_features(0, spread, relative=True)
             self.axes[i] = replace(axis, features=features)
-        return ColumnDesign(i, base, base_axis, spread)
+        return ColumnDesign(i, base, base_axis, min(spread, MAX_UNIT))
 
 
 def residuals(axis: Axis, values: Array, bases: Ints) -> Ints:
