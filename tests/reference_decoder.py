@@ -67,6 +67,10 @@ class Description:
     groups: list[tuple[list[int], bool]]  # positions of columns; is it solid?
     entries: list[int]  # of each chunk
     fields: dict[str, Node]
+    learned: dict[int, tuple[int, list[int]]] = field(
+        default_factory=dict
+    )  # group: network, parents
+    model: tuple[bytes, int, str] | None = None  # SHA-256, size in the file, where it came from
     titles: list[str] | None = None
     source: Any = None
     kept: Any = None
@@ -191,7 +195,9 @@ def as_values(data: bytes, n: int, dtype: Any) -> Array:
 # ---------------------------------------------------------------- 5. Index
 
 
-def read_core(core: Cursor, room: int) -> tuple[Description, list[list[int]], list[list[int]]]:
+def read_core(
+    core: Cursor, room: int, version: int
+) -> tuple[Description, list[list[int]], list[list[int]]]:
     """Read the core; room is what is left in the index behind it."""
     added = core.strings(None)
     c = len(added)
@@ -237,6 +243,9 @@ def read_core(core: Cursor, room: int) -> tuple[Description, list[list[int]], li
     d.groups = [([next(members, -1) for _ in range(k // 2)], bool(k % 2)) for k in sizes]
     require(sum(k // 2 for k in sizes) == c and all(k > 1 for k in sizes), "bad sizes of groups")
 
+    if version == 2:
+        read_networks(core, d)
+
     n = core.varint()
     require(n <= 2**20, "too many chunks")
     require(4 * n * g <= room, "more blocks than checksums")
@@ -247,6 +256,27 @@ def read_core(core: Cursor, room: int) -> tuple[Description, list[list[int]], li
     require(all(k >= 0 for table in (stored, solid) for row in table for k in row), "bad size")
     core.end()
     return d, stored, solid
+
+
+def read_networks(core: Cursor, d: Description) -> None:
+    """Read which model there is, and which of its networks codes each group."""
+    d.model = (core.take(32), core.varint(), core.strings(1)[0])
+    require(d.model[1] <= 2**26, "model too large")
+    networks = core.words(len(d.groups))
+    learned = [j for j, k in enumerate(networks) if k]
+    require(learned, "a model and no learned group")
+    numbers = core.words(len(learned))
+    require(sum(numbers) <= 2**20, "too many parents of groups")
+    offsets = iter(core.signed(sum(numbers)))
+    for j, number in zip(learned, numbers, strict=True):
+        members, is_solid = d.groups[j]
+        parents = [members[0] - next(offsets) for _ in range(number)]
+        require(not is_solid, "a learned group that is solid")
+        require(len({d.counts[i] for i in members}) == 1, "a learned group of several counts")
+        require(all(d.widths[i] == 1 for i in members), "a learned column that is wide")
+        require(len({*parents, *members}) == number + len(members), "bad parents of a group")
+        require(all(0 <= p < len(d.names) for p in parents), "bad position of a parent")
+        d.learned[j] = networks[j] - 1, parents
 
 
 def read_fields(core: Cursor, d: Description) -> None:
@@ -339,20 +369,28 @@ def check_bounds(d: Description) -> None:
 def order_of(d: Description) -> list[int]:
     """Order columns so that counts and parents come first (5.5)."""
     order: list[int] = []
+    needs = [
+        [*above, *([] if c is None else [c])] for above, c in zip(d.parents, d.counts, strict=True)
+    ]
+    for j, (_, parents) in d.learned.items():
+        members = d.groups[j][0]
+        outside = {p for i in members for p in needs[i] if p not in members} | set(parents)
+        for i in members:
+            needs[i] = [*outside, *(p for p in needs[i] if p in members)]
     state = [0] * len(d.names)  # 1: begun, 2: in order
     for start in range(len(d.names)):
         stack = [start]
         while stack:
             i = stack[-1]
-            first = [*d.parents[i], *([] if d.counts[i] is None else [d.counts[i]])]
+            first = needs[i]
             if state[i] == 0:
                 state[i] = 1
-                waiting = [p for p in first if p is not None and state[p] != 2]
+                waiting = [p for p in first if state[p] != 2]
                 require(all(state[p] == 0 for p in waiting), "columns need each other")
                 stack += waiting
             else:
                 if state[i] == 1:
-                    require(all(state[p] == 2 for p in first if p is not None), "a cycle")
+                    require(all(state[p] == 2 for p in first), "a cycle")
                     state[i] = 2
                     order.append(i)
                 stack.pop()
@@ -928,19 +966,19 @@ CODECS: list[Callable[..., Array]] = [
 # ---------------------------------------------------------------- 1, 2, 3, 6. The file
 
 
-def decode(data: bytes) -> tuple[dict[str, Array], Description]:
+def decode(data: bytes, model: bytes | None = None) -> tuple[dict[str, Array], Description]:
     """Decode a whole file: the values of each column, chunks joined, and all that is said."""
     try:
-        return decode_file(data)
+        return decode_file(data, model)
     except (lzma.LZMAError, zstandard.ZstdError, RuntimeError, ValueError, OverflowError) as error:
         raise Refused(str(error)) from error
 
 
-def decode_file(data: bytes) -> tuple[dict[str, Array], Description]:
+def decode_file(data: bytes, model: bytes | None) -> tuple[dict[str, Array], Description]:
     """Decode a whole file; errors of other libraries go through."""
     require(sys.byteorder == "little", "this decoder is for little-endian machines only")
     require(data[:8] == MAGIC, "not such a file")
-    require(data[8:10] == b"\1\0", "too new")
+    require(data[8:10] in (b"\1\0", b"\2\0"), "too new")
     require(data[10:12] == b"\0\0", "reserved bytes are not 0")
     require(len(data) >= 36 and data[-8:] == MAGIC, "truncated")
     start, size, checksum = struct.unpack("<QII", data[-24:-8])
@@ -950,7 +988,7 @@ def decode_file(data: bytes) -> tuple[dict[str, Array], Description]:
 
     cursor = Cursor(index)
     core = Cursor(cursor.part())
-    d, stored, solid = read_core(core, cursor.left())
+    d, stored, solid = read_core(core, cursor.left(), data[8])
     checksums = cursor.values(len(d.entries) * len(d.groups), DTYPES[7]).reshape(len(d.entries), -1)
     metadata = cursor.part()
     cursor.end()
@@ -960,15 +998,18 @@ def decode_file(data: bytes) -> tuple[dict[str, Array], Description]:
         texts.end()
         d.source, d.kept = json.loads(source), json.loads(kept)
         require(isinstance(d.source, dict) and isinstance(d.kept, dict), "not an object")
-    require(12 + sum(map(sum, stored)) == start, "sizes of blocks do not add up")
+    end = start - (d.model[1] if d.model else 0)
+    require(12 + sum(map(sum, stored)) == end, "sizes of blocks do not add up")
+    learned = Learned(d, data[end:start] or model)
 
     order = order_of(d)
-    blocks = Cursor(data[:start])
+    blocks = Cursor(data[:end])
     blocks.take(12)
     chunks = []
     with np.errstate(all="ignore"):
         for k, entries in enumerate(d.entries):
             payloads: dict[int, bytes] = {}
+            learned.blocks.clear()
             growths = iter(solid[k])
             for j, (members, is_solid) in enumerate(d.groups):
                 block = blocks.take(stored[k][j])
@@ -977,8 +1018,11 @@ def decode_file(data: bytes) -> tuple[dict[str, Array], Description]:
                     require(len(block) + growth <= 2**26, "block too large")
                     block = from_lzma(block, len(block) + growth)
                     d.met["compressed block"] += 1
-                payloads.update(split_block(block, members))
-            chunks.append(decode_chunk(d, order, entries, payloads))
+                if j in d.learned:
+                    learned.blocks[j] = block
+                else:
+                    payloads.update(split_block(block, members))
+            chunks.append(decode_chunk(d, order, entries, payloads, learned))
     return {
         name: np.concatenate([np.zeros(0, d.dtypes[i]), *(chunk[i] for chunk in chunks)])
         for i, name in enumerate(d.names)
@@ -994,12 +1038,109 @@ def split_block(block: bytes, members: list[int]) -> Iterator[tuple[int, bytes]]
         yield i, cursor.take(size)
 
 
+class Learned:
+    """The blocks of learned groups of a chunk, and their model (6.1)."""
+
+    def __init__(self, d: Description, data: bytes | None) -> None:
+        self.d, self.data = d, data
+        self.blocks: dict[int, bytes] = {}
+        self.group_of = {i: j for j in d.learned for i in d.groups[j][0]}
+
+    def decode(
+        self, j: int, n: int, entries: int, order: list[int], values: dict[int, Array]
+    ) -> dict[int, Array]:
+        """Decode all columns of a group."""
+        d, members, found = self.d, self.d.groups[j][0], {}
+        cursor = Cursor(self.blocks[j])
+        sizes = [cursor.varint() for _ in members]
+        counted = [i for i in members if i in d.counts]
+        totals = [cursor.varint() for _ in counted]
+        payloads = {i: cursor.take(size) for i, size in zip(members, sizes, strict=True)}
+        number = cursor.varint()
+        require(number <= 64, "too many streams")
+        lengths = [cursor.varint() for _ in range(number - 1)]
+        streams = [cursor.take(length) for length in lengths]
+        streams += [cursor.rest()] if number else []
+        cursor.end()
+        verbatim: dict[int, Array] = {}
+        for i in sorted(members, key=order.index):
+            if payloads[i][:1] == b"\x0b":
+                verbatim[i] = self.verbatim(payloads[i], d.dtypes[i], n)
+                continue
+            known = {**values, **found}
+            require(all(p in known or p in members for p in d.parents[i]), "no such parent")
+            parents = {p: known[p] for p in d.parents[i] if p in known}
+            found[i] = decode_payload(payloads[i], d.dtypes[i], n, parents, d.met)
+        require(
+            bool(verbatim) == bool(streams), "streams without learned columns, or these without"
+        )
+        if streams:
+            d.met["learned"] += len(verbatim)
+            found |= self.decode_streams(j, n, entries, values, found, verbatim, streams)
+        for i, total in zip(counted, totals, strict=True):
+            require(sum(found[i].tolist()) == total, "counts with another sum")
+        return found
+
+    def verbatim(self, payload: bytes, dtype: Any, n: int) -> Array:
+        """Decode the values in the payload of a learned column."""
+        body = Cursor(payload[1:])
+        _, _, number = body.varint(), body.varint(), body.varint()
+        require(number <= n, "too many verbatim values")
+        values = np.zeros(0, dtype)
+        if number:
+            values = decode_payload(body.sized(), dtype, number, {}, self.d.met)
+        body.end()
+        self.d.met["verbatim"] += number
+        return values
+
+    def decode_streams(
+        self,
+        j: int,
+        n: int,
+        entries: int,
+        values: dict[int, Array],
+        given: dict[int, Array],
+        verbatim: dict[int, Array],
+        streams: list[bytes],
+    ) -> dict[int, Array]:
+        from tests import reference_learned as page
+
+        d, members = self.d, self.d.groups[j][0]
+        number, parents = d.learned[j]
+        require(self.data is not None and d.model, "the model is missing")
+        assert self.data is not None
+        assert d.model is not None
+        model = page.read_model(self.data)
+        names = [d.names[i] for i in members]
+        net = page.network_of(model, d.model[0], self.data, number, names)
+        seen = {d.names[p]: p for p in [*parents, d.counts[members[0]]] if p is not None}
+
+        def column(name: str) -> Array:
+            require(name in seen, "a network looks at a column that is no parent")
+            return values[seen[name]]
+
+        place = {i: k for k, i in enumerate(members)}
+        learned = page.decode_group(
+            model,
+            net,
+            n,
+            entries,
+            column,
+            {place[i]: array for i, array in given.items()},
+            {place[i]: array for i, array in verbatim.items()},
+            streams,
+        )
+        return {members[k]: array for k, array in learned.items()}
+
+
 def decode_chunk(
-    d: Description, order: list[int], entries: int, payloads: dict[int, bytes]
+    d: Description, order: list[int], entries: int, payloads: dict[int, bytes], learned: Learned
 ) -> dict[int, Array]:
     """Decode all columns of a chunk."""
     values: dict[int, Array] = {}
     for i in order:
+        if i in values:
+            continue
         rows, counted_by = entries, d.counts[i]
         if counted_by is not None:
             counts = values[counted_by].tolist()
@@ -1007,6 +1148,9 @@ def decode_chunk(
             rows = sum(counts)
         n = rows * d.widths[i]
         require(n * d.dtypes[i].itemsize <= 2**30, "column too large")
+        if i in learned.group_of:
+            values |= learned.decode(learned.group_of[i], n, entries, order, values)
+            continue
         parents = {p: values[p] for p in d.parents[i]}
         values[i] = decode_payload(payloads[i], d.dtypes[i], n, parents, d.met)
     return values

@@ -180,12 +180,12 @@ class Family:
                 return self.sum(self.chosen(selector, constant).astype(np.float64))
             case Derived.FRACTION:
                 chosen = self.chosen(selector, constant)
-                return self.sum(self.momentum * chosen) / self.energy
+                return self.sum(np.where(chosen, self.momentum, 0.0)) / self.energy
             case Derived.FIRST | Derived.SECOND | Derived.THIRD:
                 return self.ranked(self.chosen(selector, constant), kind - Derived.FIRST)
             case Derived.CHARGE:
                 root, charge = np.sqrt(self.pt), selector[self.there].astype(np.float64)
-                charged = np.maximum(self.sum(root * (charge != 0)), LEAST)
+                charged = np.maximum(self.sum(np.where(charge != 0, root, 0.0)), LEAST)
                 return self.sum(charge * root) / charged
             case Derived.DISPERSION:
                 return np.sqrt(self.sum(self.pt * self.pt)) / self.total
