@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from baler.codecs import decode, describe, encode
-from baler.core.bounds import Absolute, same_bits
+from baler.core.bounds import Absolute, Exact, same_bits
 from baler.core.chunk import Array, Chunk
 from baler.core.recipe import ColumnRecipe, Prediction, decoding_order
 from baler.core.schema import Column, Schema
@@ -200,3 +200,22 @@ def test_zero_where_the_formula_gives_next_to_zero() -> None:
     found = decode(payload, p["E"].dtype, N, parents.__getitem__)
     assert (found[p["E"] == 0] == 0).all()
     assert "~norm3" in describe(payload, p["E"].dtype)
+
+
+@pytest.mark.parametrize("rule", [None, "abs 1e-3"])
+def test_a_formula_that_holds_only_in_the_middle_does_not_mislead(rule: str | None) -> None:
+    """Large columns try predictions on a run in the middle first."""
+    size = 120_000
+    x = RNG.normal(0, 10, size).astype("<f4")
+    y = (2 * x).astype("<f4")
+    away = np.abs(np.arange(size) - size // 2) > 15_000
+    y[away] = RNG.integers(0, 90, int(away.sum()))
+    bound = Policy.of({"*": rule}).rules[0][1] if rule else Exact()
+    plain = encode(y, ColumnRecipe(bound), {}.__getitem__)
+    hints = (Prediction("sum", (0, 0)), Prediction("opposite", (0,)))
+    found = encode(y, ColumnRecipe(bound, (0,), hints), {0: x}.__getitem__)
+    assert len(found) <= len(plain)
+    everywhere = (2 * x).astype("<f4")
+    found = encode(everywhere, ColumnRecipe(bound, (0,), hints), {0: x}.__getitem__)
+    assert len(found) < 100
+    assert same_bits(everywhere, decode(found, x.dtype, size, {0: x}.__getitem__)).all() or rule

@@ -12,7 +12,7 @@ import numpy as np
 from baler.codecs.base import Array, Context, decode_payload, describe_payload
 from baler.codecs.contextual import encode_copy, masked_head, selected
 from baler.codecs.grid import encode_grid
-from baler.codecs.search import Search, excerpt, is_constant
+from baler.codecs.search import MISLED, Search, excerpt, is_constant
 from baler.core.bounds import Absolute, Bools, Bound, Exact, Relative, Sigma, same_bits
 from baler.core.bytes import ByteReader
 from baler.core.recipe import ColumnRecipe, Mask, Prediction
@@ -27,6 +27,10 @@ from baler.quantise.lattice import (
     rounded,
 )
 
+LARGE, TRIAL = 1 << 16, 1 << 14
+"""Predictions of larger columns have to pay on a run of so many values first."""
+PAYS, ALONE = 0.99, 0.8
+"""A prediction is tried on all values if it was so much smaller there; as the only way, if that."""
 FEW, SOME = 32, 1 << 10
 """Few distinct values (in a sample) are coded exactly; for some, both ways are tried."""
 
@@ -73,6 +77,7 @@ class _Encoder:
     context: Context
     solid: bool
     seed: int
+    enough: float = 0.0  # a prediction that costs no more makes all other ways unnecessary
 
     @property
     def search(self) -> Search:
@@ -96,7 +101,10 @@ class _Encoder:
         if not self.values.size or is_constant(self.values):
             return self.search.smallest(self.values)
         found = self.copied() or self.masked()
-        return found or (self.quantised() if self.bound.lossy else self.exact())
+        if found is not None:
+            return found
+        tried = self.tried()
+        return tried.quantised() if self.bound.lossy else tried.exact()
 
     def copied(self) -> bytes | None:
         for prediction in self.recipe.predictions:
@@ -129,10 +137,42 @@ class _Encoder:
         )
         return masked_head(parent, hidden, value, mask.parent) + rest.payload()
 
+    def tried(self) -> _Encoder:
+        """Return the encoder without predictions that do not pay on a run, or with nothing else."""
+        if self.values.size < LARGE or not self.recipe.predictions:
+            return self
+        start = (self.values.size - TRIAL) // 2
+        run = slice(start, start + TRIAL)
+        costs = [
+            self._on_run(run, hints) for hints in ((), *((p,) for p in self.recipe.predictions))
+        ]
+        most = PAYS * costs[0]
+        paying = [p for p, c in zip(self.recipe.predictions, costs[1:], strict=True) if c <= most]
+        alone = min(costs) <= ALONE * costs[0]
+        enough = MISLED * min(costs) * self.values.size / TRIAL if alone else 0.0
+        recipe = replace(self.recipe, predictions=tuple(paying))
+        return replace(self, recipe=recipe, enough=enough)
+
+    def _on_run(self, run: slice, hints: tuple[Prediction, ...]) -> int:
+        """Return the cost of some values in the middle with some of the predictions."""
+        part = replace(
+            self,
+            values=self.values[run],
+            recipe=replace(self.recipe, predictions=hints, masks=()),
+            context=lambda position: self.context(position)[run],
+        )
+        return self.search.cost(part.payload())
+
     def exact(self) -> bytes:
         lattice = Bits(0) if self.values.dtype.kind == "f" else Integers()
-        payloads = [self.search.smallest(self.values), *self.predicted(lattice, None, None)]
+        payloads = list(self.predicted(lattice, None, None))
+        if not self.suffices(payloads):
+            payloads.insert(0, self.search.smallest(self.values))
         return min(payloads, key=self.search.cost)
+
+    def suffices(self, payloads: list[bytes]) -> bool:
+        """Tell whether no other way has to be tried."""
+        return any(self.search.cost(payload) <= self.enough for payload in payloads)
 
     def quantised(self) -> bytes:
         sample = excerpt(self.values)
@@ -142,12 +182,14 @@ class _Encoder:
         payloads: list[bytes] = []
         if lattice is not None:
             exact = sentinels(self.values, dithered=seed is not None)
-            payloads += self.on(lattice, seed, exact, None)
             payloads += self.predicted(lattice, seed, exact)
+            if not self.suffices(payloads):
+                payloads[:0] = self.on(lattice, seed, exact, None)
         else:
             payloads += self.predicted(Bits(0), None, None)
         small = any(len(payload) <= self.values.nbytes for payload in payloads)
-        if lattice is None or not small or distinct < min(SOME, sample.size // 2):
+        few = lattice is None or distinct < min(SOME, sample.size // 2)
+        if not small or (few and not self.suffices(payloads)):
             payloads.append(self.search.smallest(self.values))
         return min(payloads, key=self.search.cost)
 
