@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from baler.core.bounds import Range
 from baler.core.chunk import Array, Chunk, slice_chunk
@@ -29,9 +30,7 @@ from baler.training.neighbours import Neighbours
 
 LEADS = 2
 """Objects of earlier collections that an event's features are made of."""
-LEAD_COLUMNS = 6
-"""Columns of such an object."""
-MAX_EVENT_SOURCES = 48
+MAX_EVENT_SOURCES = 16
 PLANNED_BYTES = 8_000_000
 """Column data that keys, bases and derived quantities are looked for in."""
 SLOTS = 6
@@ -219,7 +218,7 @@ class _Planner:
             counts=name,
             key=key[1] if key else "",
             columns=tuple(columns),
-            event_sources=self.event_sources(name, earlier),
+            event_sources=tuple(self.event_sources(name, members, earlier)),
             parent_sources=tuple(Source(i) for i in parents),
             object_sources=tuple(used),
             weight=heavy,
@@ -316,18 +315,40 @@ class _Planner:
         unit = max(float(np.quantile(values[on], 0.001)) / 32, largest / MAX_WEIGHT, 1e-30)
         return low, count, unit
 
-    def event_sources(self, name: str, earlier: set[str]) -> tuple[Source, ...]:
-        """Return what is read of the event: its own columns, then leading objects."""
+    def event_sources(self, name: str, members: Sequence[int], earlier: set[str]) -> list[Source]:
+        """Return what is best known of events: columns of their own, and leading objects."""
         if not name:
-            return ()
-        sources = [Source(i) for i in self.groups.get("", ()) if "" in earlier]
-        sources = sources[:MAX_EVENT_SOURCES]
-        for other in sorted(earlier - {""}, key=lambda e: self.sizes[e]):
-            for rank in range(LEADS):
-                lead = [Source(i, rank) for i in self.groups[other][:LEAD_COLUMNS]]
-                if len(sources) + len(lead) <= MAX_EVENT_SOURCES:
-                    sources += lead
-        return tuple(sources)
+            return []
+        counts = self.counts(name)
+        filled = counts > 0
+        event = np.repeat(np.arange(counts.size), counts)
+        means = []
+        for i in members:
+            level = self.level(i)
+            total = np.bincount(event, level, counts.size)[filled] / counts[filled]
+            means.append(ranks(total))
+        told = []
+        for other in sorted(earlier):
+            per_event = self.counts(other) if other else np.ones(self.chunk.entries, np.int64)
+            first = np.cumsum(per_event) - per_event
+            for rank in range(LEADS if other else 1):
+                there = filled & (per_event > rank)
+                if there[filled].mean() < 0.2:
+                    continue
+                for i in self.groups[other]:
+                    values = np.zeros(counts.size)
+                    values[there] = self.level(i)[first[there] + rank]
+                    known = ranks(values[filled])
+                    told.append((max(abs(float((known * m).mean())) for m in means), i, rank))
+        told.sort(key=lambda t: (-t[0], t[1:]))
+        return [Source(i, rank) for _, i, rank in told[:MAX_EVENT_SOURCES]]
+
+    def level(self, i: int) -> npt.NDArray[np.float64]:
+        """Return the numbers of a column, in which all atoms stand apart."""
+        classes, numbers = self.axes[i].split(self.values(i))
+        if not self.axes[i].numeric:
+            return classes.astype(np.float64)
+        return numbers.astype(np.float64)
 
     def derived(self, name: str, members: Sequence[int], earlier: set[str]) -> list[ObjectSource]:
         """Return the quantity of other collections, if any, that each column follows from best."""
@@ -384,7 +405,7 @@ class _Planner:
                 for c in classes[classes > 0]:
                     yield Derived.FRACTION, selected, int(c), None
                     yield Derived.COUNT, selected, int(c), None
-        for other in earlier:
+        for other in sorted(earlier):
             key = self.keys[other]
             if key is not None and key[1] == name and other != child:
                 for i in self.groups[other]:
@@ -433,6 +454,12 @@ class _Planner:
             features = axis.features + standard_features(0, spread, relative=True)
             self.axes[i] = replace(axis, features=features)
         return ColumnDesign(i, base, base_axis, min(spread, MAX_UNIT))
+
+
+def ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return values by their order, with mean 0 and variance 1: for rank correlations."""
+    order = np.unique(values, return_inverse=True)[1].astype(np.float64)
+    return np.asarray((order - order.mean()) / max(float(order.std()), 1e-9))
 
 
 def residuals(axis: Axis, values: Array, bases: Ints) -> Ints:

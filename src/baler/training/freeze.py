@@ -27,6 +27,10 @@ from baler.training.net import LINEAR, Net
 
 WEIGHT = 1 << 10
 """Steps of weights and rows in 1."""
+COARSE, FINE = 8, 4
+"""Multiples of a step that weights, and those of heads, are rounded to: they take less space."""
+TABLE = 16
+"""Numbers of tables are multiples of this."""
 OUTPUT = 1 << 18
 """Steps of outputs in 1."""
 
@@ -49,8 +53,8 @@ def frozen(net: Net, axes: Sequence[Axis], plan: CollectionDesign) -> Collection
                 own=_int16(net.own[feature : after[0]].T),
                 own_rows=_int16(net.own_rows[slot : after[1]]),
                 prev_rows=_int16(net.prev_rows[slot : after[1]]),
-                bias=_int16(net.column_bias[j]),
-                heads=_int16(net.heads[j]),
+                bias=_int16(net.column_bias[j], FINE),
+                heads=_int16(net.heads[j], FINE),
                 offsets=np.rint(_array(net.offsets[j]) * OUTPUT).astype(np.int32),
                 tables=tables[number] if axis.numeric else np.zeros((0, NODES), np.uint16),
             )
@@ -90,12 +94,14 @@ def shape_tables(net: Net) -> Array:
     with torch.no_grad():
         share = net.shapes.to("cpu").cumulative(nodes).double().numpy()
     low, high = share[..., :1], share[..., -1:]
-    table = np.rint(TOP * np.clip((share - low) / (high - low), 0, 1)).astype(np.uint16)
+    table = TABLE * np.rint(TOP / TABLE * np.clip((share - low) / (high - low), 0, 1))
+    table = table.astype(np.uint16)
     return np.concatenate([np.maximum.accumulate(table, -1), table[..., -1:]], -1)
 
 
-def _int16(values: Tensor) -> Int16s:
-    return np.ascontiguousarray(np.clip(np.rint(_array(values) * WEIGHT), -32767, 32767), np.int16)
+def _int16(values: Tensor, multiple: int = COARSE) -> Int16s:
+    whole = np.rint(_array(values) * (WEIGHT / multiple)) * multiple
+    return np.ascontiguousarray(np.clip(whole, -32000, 32000), np.int16)
 
 
 def _array(values: Tensor) -> Array:

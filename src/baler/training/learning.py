@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ from baler.training.settings import Settings
 
 PAYS = 0.99
 """A network is kept if it makes held-out events smaller by this factor at least."""
+HOPELESS = 1.15
+"""A training ends early if it stays behind what is there without a model by this factor."""
 LEAST_SHARE = 0.04
 """Of the time, for a collection."""
 
@@ -103,31 +106,37 @@ def learn(
     marginals = [plain.bits(columns_of(design, part)) for part in design.collections]
     shares = _shares(design, plain, marginals)
     trained, held_out = (as_decoded(design.axes, c) for c in (sample.trained, sample.held_out))
-    found = []
-    for i, (part, marginal) in enumerate(zip(design.collections, marginals, strict=True)):
-        report = _reporter(tell, part, float(marginal.sum()), sum(shares[:i]), shares[i])
+    found: dict[int, Learned] = {}
+    spent = 0.0
+    for i in sorted(range(len(shares)), key=shares.__getitem__):
+        part, marginal = design.collections[i], marginals[i]
+        left = 1 - sum(shares[k] for k in found)
+        share = (1 - spent) * shares[i] / left
+        report = _reporter(tell, part, float(marginal.sum()), spent, share)
         own = replace(
             settings,
             seed=settings.seed + i,
-            minutes=settings.minutes * shares[i],
+            minutes=settings.minutes * share,
             hidden=(widths or {}).get(part.counts, settings.hidden),
         )
-        net, held, state = _train(trained, held_out, design, part, own, checkpoint, report)
+        hopeless = HOPELESS * float(marginal.sum())
+        net, held, state = _train(
+            trained, held_out, design, part, own, checkpoint, report, hopeless
+        )
+        spent += share * min(1.0, state.spent / (60 * own.minutes)) if not settings.steps else share
         floating = float(bits_of(net, held, held.size).sum())
         whole = frozen(net.to("cpu"), design.axes, part)
         coded = with_model(Model(design.axes, (whole,), odds()), 0, plain)
-        found.append(
-            Learned(
-                net=whole,
-                marginal=marginal,
-                coded=coded.total,
-                floating=floating,
-                frozen=float(coded.streams.sum()),
-                objects=held.size,
-                steps=state.step,
-            )
+        found[i] = Learned(
+            net=whole,
+            marginal=marginal,
+            coded=coded.total,
+            floating=floating,
+            frozen=float(coded.streams.sum()),
+            objects=held.size,
+            steps=state.step,
         )
-    return found
+    return [found[i] for i in range(len(shares))]
 
 
 def columns_of(design: Design, part: CollectionDesign) -> list[str]:
@@ -136,10 +145,11 @@ def columns_of(design: Design, part: CollectionDesign) -> list[str]:
 
 
 def _shares(design: Design, plain: Plain, marginals: Sequence[Floats]) -> list[float]:
-    """Return the part of the time for each collection: by what it takes without a model."""
+    """Return the part of the time for each collection: the root of what it takes otherwise."""
     cost = []
     for part, marginal in zip(design.collections, marginals, strict=True):
-        cost.append(float(marginal.sum()) * plain.originals[columns_of(design, part)[0]].size)
+        size = plain.originals[columns_of(design, part)[0]].size
+        cost.append(math.sqrt(float(marginal.sum()) * size))
     least = max(LEAST_SHARE * sum(cost), 1.0)
     cost = [max(c, least) for c in cost]
     return [c / sum(cost) for c in cost]
@@ -166,6 +176,7 @@ def _train(
     settings: Settings,
     checkpoint: Checkpoint | None,
     report: Callable[[float, float], None],
+    hopeless: float,
 ) -> tuple[Net, Batches, Progress]:
     """Return a trained network, the held-out objects, and what became of its training."""
     device = settings.torch_device()
@@ -187,6 +198,7 @@ def _train(
             seed=settings.seed,
             start=None if checkpoint is None else checkpoint.load(part.counts),
             report=report,
+            hopeless=hopeless,
             keep=keep,
         )
         keep(state)

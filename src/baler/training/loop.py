@@ -20,6 +20,8 @@ from baler.training.net import Net
 BATCH = 1024
 PEAK_RATE = 3e-3
 WARM_UP = 150
+PATIENCE = 0.3
+"""Part of a training after which it ends if it is hopeless."""
 EVALUATED = 16384
 """Held-out objects that a state is judged by while training."""
 
@@ -34,6 +36,7 @@ class Progress:
     step: int = 0
     spent: float = 0.0  # seconds
     next_look: float = 0.0  # part of the training after which it is evaluated again
+    ended: bool = False  # it is hopeless
     best_bits: float = math.inf
     best: dict[str, Tensor] = field(default_factory=dict)
     net: dict[str, Tensor] = field(default_factory=dict)
@@ -51,6 +54,7 @@ def train_net(
     seed: int,
     start: Progress | None,
     report: Report,
+    hopeless: float,
     keep: Callable[[Progress], None],
 ) -> Progress:
     """Train for so many steps, or seconds if they are None; the net ends in its best state.
@@ -79,7 +83,7 @@ def train_net(
 
     try:
         with between_steps() as check:
-            while (part := done()) < 1:
+            while (part := done()) < 1 and not now.ended:
                 for group in optimizer.param_groups:
                     group["lr"] = group["share"] * PEAK_RATE * _schedule(part, now.step)
                 where = _batch(seed, now.step, data.size).to(net.bias.device)
@@ -103,6 +107,7 @@ def train_net(
                         now.best_bits, now.best = held_bits, copy.deepcopy(average)
                     net.load_state_dict(own)
                     report(min(1.0, done()), held_bits)
+                    now.ended = done() > PATIENCE and now.best_bits > hopeless
                 if time.monotonic() - kept > 30:
                     kept = time.monotonic()
                     save()

@@ -111,7 +111,6 @@ class Shapes(nn.Module):
 class Net(nn.Module):
     """What the size of objects is predicted with: call it to get bits, (batch, columns)."""
 
-    linear: Tensor
     unit: Tensor
     slot_column: Tensor
     slot_class: Tensor
@@ -164,7 +163,6 @@ class Net(nn.Module):
         )
         self.offsets = nn.ParameterList(self._offset(j) for j in range(len(self.axes)))
         self.shapes = Shapes(len(numeric), shapes)
-        self.register_buffer("linear", torch.arange(hidden) >= hidden - LINEAR)
         unit = [plan.columns[j].unit for j in numeric]
         self.register_buffer("unit", torch.tensor(unit))
         column = [j for j, n in enumerate(self.classes) for _ in range(n)]
@@ -218,8 +216,9 @@ class Net(nn.Module):
         return total / LN2
 
     def _activation(self, state: Tensor) -> Tensor:
-        return clamped(
-            torch.where(self.linear, state, functional.relu(state)), -TOP_ACTIVATION, TOP_ACTIVATION
+        rectified, plain = state[:, :-LINEAR], state[:, -LINEAR:]
+        return torch.cat(
+            [rectified.clamp(0, TOP_ACTIVATION), plain.clamp(-TOP_ACTIVATION, TOP_ACTIVATION)], -1
         )
 
     def _marks(self, classes: Tensor) -> Tensor:
