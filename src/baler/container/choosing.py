@@ -14,7 +14,7 @@ from baler.codecs.search import excerpt, is_constant
 from baler.container.blocks import Contents, apportion
 from baler.container.context import context_of
 from baler.container.encoding import Encoded, encode_checked, worst_of
-from baler.container.joint import Joint, Split, counted, knowing, total_of
+from baler.container.joint import Joint, counted, total_of
 from baler.container.layout import MAX_JOINT_VALUES, MAX_LANES
 from baler.core.bounds import Bools, Exact, same_bits
 from baler.core.chunk import Array
@@ -47,9 +47,8 @@ class EncodedGroup:
 
 @dataclass(frozen=True, slots=True)
 class _OnAxis:
-    """A column as its network sees it, and as it will come back."""
+    """A column of which the network knows classes and numbers, and as it will come back."""
 
-    split: Split
     decoded: Array
     verbatim: bytes  # the payload of the values that are not on the axis
     kept: int  # how many these are
@@ -85,8 +84,8 @@ class GroupEncoder:
     seed: Callable[[int], int]
     map: Map
     _plain: dict[tuple[int, ...], Encoded] = field(default_factory=dict)
-    _on_axis: dict[tuple[int, ...], _OnAxis] = field(default_factory=dict)
-    _seen: dict[tuple[int, ...], Split] = field(default_factory=dict)
+    _on_axis: dict[int, tuple[Array | None, _OnAxis]] = field(default_factory=dict)
+    _rows: dict[int, Array] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -241,56 +240,54 @@ class GroupEncoder:
         """Return a column on its axis; what may not come back from there is verbatim."""
         bound, values = self.recipe.columns[at].bound, self.values[at]
         sigma = None if bound.parent is None else known[self.joint.schema.position[bound.parent]]
-        key = (at, id(sigma))
-        if key not in self._on_axis:
-            axis = self.joint.axis(self.joint.group.columns.index(at), known)
-            decoded = values  # what is not on the lattice is exact
+        if at in self._on_axis and self._on_axis[at][0] is sigma:
+            return self._on_axis[at][1]
+        j = self.joint.group.columns.index(at)
+        axis = self.joint.axis(j, known)
+        decoded = values  # what is not on the lattice is exact
 
-            def keeps(values: Array, back: Array) -> Bools:
-                nonlocal decoded
-                decoded = back
-                if bound.lossy:
-                    return bound.holds(values, back, sigma)
-                return same_bits(values, back)
+        def keeps(values: Array, back: Array) -> Bools:
+            nonlocal decoded
+            decoded = back
+            if bound.lossy:
+                return bound.holds(values, back, sigma)
+            return same_bits(values, back)
 
-            classes, numbers = axis.split(values, keeps)
-            exact = (classes < axis.on_lattice) | (classes == axis.verbatim)
-            decoded = np.where(exact, values, decoded)
-            kept = values[classes == axis.verbatim]
-            payload = b""
-            if kept.size:
-                payload = codecs.encode(kept, ColumnRecipe(Exact()), _nothing)
-            self._on_axis[key] = _OnAxis((classes, numbers), decoded, payload, kept.size)
-        return self._on_axis[key]
+        classes, numbers = axis.split(values, keeps)
+        self.inputs.classes[j], self.inputs.numbers[j] = classes, numbers
+        exact = (classes < axis.on_lattice) | (classes == axis.verbatim)
+        decoded = np.where(exact, values, decoded)
+        kept = values[classes == axis.verbatim]
+        payload = b""
+        if kept.size:
+            payload = codecs.encode(kept, ColumnRecipe(Exact()), _nothing)
+        found = _OnAxis(decoded, payload, kept.size)
+        self._on_axis[at] = sigma, found
+        return found
 
     @cached_property
     def inputs(self) -> Task:
-        """What the network looks at outside the group."""
+        """What the network looks at outside the group; columns are filled in as they are known.
+
+        A column that is given once is not learned later: there is one row for both.
+        """
         return self.joint.inputs(self.entries, self.size, self.decoded)
 
     def task(self, layout: _Layout) -> Task:
         """Return what the network is to code."""
         known = {**self.decoded, **{at: c.decoded for at, c in layout.given.items()}}
-        own: dict[int, Split] = {}
+        given = np.zeros_like(self.inputs.given)
         for j, at in enumerate(self.joint.group.columns):
-            if at in layout.learned:
-                own[j] = layout.learned[at].split
-            else:
-                own[j] = self.seen(j, at, known)
-        members = self.joint.group.columns
-        return knowing(self.inputs, own, (j for j, at in enumerate(members) if at in layout.given))
+            given[j] = at in layout.given
+            if given[j] and self._rows.get(j) is not known[at]:
+                classes, numbers = self.joint.axis(j, known).split(known[at])
+                self.inputs.classes[j], self.inputs.numbers[j] = classes, numbers
+                self._rows[j] = known[at]
+        return replace(self.inputs, given=given)
 
     def lanes(self, task: Task) -> int:
         """Return the number of streams."""
         return max(1, min(MAX_LANES, int(task.shape()[1]) // LANE, task.events))
-
-    def seen(self, j: int, at: int, known: Mapping[int, Array]) -> Split:
-        """Return how the network sees a given column."""
-        unit = self.joint.unit(j)
-        key = (at, id(known[at]), id(None if unit is None else known.get(unit)))
-        if key not in self._seen:
-            self._seen[key] = self.joint.axis(j, known).split(known[at])
-        return self._seen[key]
 
     def tried(self, layout: _Layout) -> tuple[Coded | None, dict[int, float]]:
         """Return about what the network takes for each column, from some events in the middle.
