@@ -1,0 +1,75 @@
+"""The fast kernel, in C++: the same bits as baler.learned.reference, on every processor."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from baler._native import Kernel, Status, levels
+from baler.errors import Corrupt, Truncated
+from baler.learned.checks import check_task
+from baler.learned.model import Model
+from baler.learned.network import CollectionNet
+from baler.learned.task import Encoded, Task
+
+LEVELS: tuple[str, ...] = tuple(levels())
+"""The levels of instructions that this processor has, the slowest first."""
+
+_kernels: WeakKeyDictionary[Model, dict[tuple[CollectionNet, str], Kernel]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def encode(
+    model: Model, net: CollectionNet, task: Task, lanes: int, *, level: str = LEVELS[-1]
+) -> Encoded:
+    """Return the streams of the columns that are not given, and what each column costs."""
+    check_task(model.axes, net, task, lanes, np.ones_like(task.given))
+    bits = np.zeros(len(net.columns))
+    status, lane, streams = _kernel(model, net, level).encode(task, lanes, bits)
+    if status is Status.BAD_CLASS:
+        raise ValueError("a task has classes that its axes do not have")
+    if status is Status.BAD_NUMBER:
+        raise ValueError("a task has numbers of values off the lattice that are not the centre")
+    _check(status, lane)
+    return Encoded(streams, bits)
+
+
+def decode(
+    model: Model,
+    net: CollectionNet,
+    task: Task,
+    streams: Sequence[bytes],
+    *,
+    level: str = LEVELS[-1],
+) -> None:
+    """Fill in classes and numbers of the columns that are not given."""
+    check_task(model.axes, net, task, len(streams), task.given)
+    _check(*_kernel(model, net, level).decode(task, list(streams)))
+
+
+def _kernel(model: Model, net: CollectionNet, level: str) -> Kernel:
+    """Return the network as a kernel reads it, which is made once."""
+    with _lock:
+        known = _kernels.setdefault(model, {})
+        if (net, level) not in known:
+            axes = [model.axes[column.axis] for column in net.columns]
+            known[net, level] = Kernel(level, net, axes, model.odds)
+        return known[net, level]
+
+
+def _check(status: Status, lane: int) -> None:
+    match status:
+        case Status.OK:
+            return
+        case Status.TOO_SHORT:
+            raise Truncated(f"stream {lane} ends before its last symbol")
+        case Status.BAD_STATE:
+            raise Corrupt(f"stream {lane} does not begin or end as an encoder leaves it")
+        case Status.BAD_LENGTH:
+            raise Corrupt(f"stream {lane} has an escape that is too long")
+        case Status.BAD_NUMBER:
+            raise Corrupt(f"stream {lane} has a number that is out of range")
+    raise AssertionError(f"unexpected {status} in stream {lane}")

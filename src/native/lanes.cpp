@@ -1,0 +1,258 @@
+#include "lanes.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+static_assert(std::endian::native == std::endian::little, "streams are copied as they are in memory");
+
+namespace baler {
+
+namespace {
+
+constexpr std::align_val_t LINE{64};
+constexpr std::uint64_t LOWEST = std::uint64_t{1} << 31;
+
+// The lanes of a job, and their symbols.
+class Lanes {
+public:
+    Lanes(const Job& job, std::size_t count) : lanes_(count) {
+        std::int64_t event = 0, object = 0, parent = 0;
+        for (std::size_t k = 0; k < count; ++k) {
+            Lane& lane = lanes_[k];
+            const auto after = static_cast<std::int64_t>(k + 1);
+            lane.last_event = job.events * after / static_cast<std::int64_t>(count);
+            lane.event = event;
+            lane.object = object;
+            lane.parent = parent;
+            for (; event < lane.last_event; ++event) {
+                object += job.counts[event];
+                parent += job.parent_counts[event];
+            }
+        }
+    }
+    Lanes(const Lanes&) = delete;
+    Lanes& operator=(const Lanes&) = delete;
+    ~Lanes() {
+        for (Lane& lane : lanes_) drop(lane.symbols);
+    }
+
+    std::span<Lane> all() { return lanes_; }
+    static void drop(Symbols& symbols) {
+        std::free(symbols.data);
+        symbols = {};
+    }
+    Result result() const {
+        for (std::size_t k = 0; k < lanes_.size(); ++k) {
+            if (lanes_[k].status != Status::ok) return {lanes_[k].status, static_cast<std::int64_t>(k)};
+        }
+        return {Status::ok, 0};
+    }
+
+private:
+    std::vector<Lane> lanes_;
+};
+
+// The memory of the lanes that are worked on together.
+class Workshop {
+public:
+    explicit Workshop(const Network& net) {
+        const auto units = static_cast<std::size_t>(net.units), pairs = static_cast<std::size_t>(net.pairs);
+        const auto columns = static_cast<std::size_t>(net.columns);
+        const auto widest = static_cast<std::size_t>(std::max(net.event_features, net.parent_features));
+        for (Slot& slot : slots_) {
+            slot = {};
+            slot.count = 1;
+            slot.event_state = zeros<std::int32_t>(units);
+            slot.state = zeros<std::int32_t>(units);
+            slot.active = zeros<std::int16_t>(units);
+            slot.features = zeros<std::int16_t>(2 * pairs + FEATURES);
+            slot.before = zeros<std::int16_t>(2 * pairs + FEATURES);
+            slot.classes = zeros<std::uint8_t>(columns);
+            slot.unusual_rows = zeros<const std::int32_t*>(columns);
+            slot.object_features = zeros<std::int16_t>(static_cast<std::size_t>(net.object_features) + 1);
+            slot.tallies = zeros<std::int16_t>(static_cast<std::size_t>(net.slots) + 1);
+            slot.scratch = zeros<std::int16_t>(2 * widest + 8);
+            if (net.has_key) slot.parent_states = zeros<std::int32_t>(PARENT_STATES * units);
+            slot.parent_row = net.orphan_row;
+            slot.key_rank_row = net.key_rank_rows;
+            slot.peer_features = net.no_features;
+        }
+    }
+    Workshop(const Workshop&) = delete;
+    Workshop& operator=(const Workshop&) = delete;
+    ~Workshop() {
+        for (Slot& slot : slots_) std::free(slot.peers);
+    }
+    Slot* slots() { return slots_; }
+
+private:
+    template <class T>
+    T* zeros(std::size_t size) {
+        T* const made = arena_.take<T>(size);
+        std::fill_n(made, size, T{});
+        return made;
+    }
+
+    Arena arena_;
+    Slot slots_[SLOTS];
+};
+
+template <class T>
+T* enlarged(T* old, std::size_t size) {
+    void* block = std::realloc(old, size * sizeof(T));
+    if (block == nullptr) throw std::bad_alloc();
+    return static_cast<T*>(block);
+}
+
+// Goes through the symbols of a lane, from last to first.
+struct Writer {
+    const std::uint32_t* first;
+    const std::uint32_t* symbol;  // the one before it is next
+    std::uint32_t* word;  // the one before it is written next
+    std::uint64_t state = LOWEST;
+
+    void write() {
+        const std::uint32_t next = *--symbol, frequency = next & 0xffff, top = next >> 16;
+        if (frequency != 0) {
+            make_room(std::uint64_t{frequency} << 47);
+            state = ((state / frequency) << 16) + state % frequency + top;
+        } else {
+            make_room(std::uint64_t{1} << (63 - top));
+            state = state << top | *--symbol;
+        }
+    }
+    void make_room(std::uint64_t limit) {
+        if (state >= limit) {
+            *--word = static_cast<std::uint32_t>(state);
+            state >>= 32;
+        }
+    }
+};
+
+// Makes the streams of a few lanes, in turn: each division waits for the one before it in its lane.
+void write_streams(std::span<Lane> lanes, std::vector<std::uint8_t>* streams) {
+    std::vector<std::unique_ptr<std::uint32_t[]>> words;
+    std::vector<Writer> writers;
+    for (const Lane& lane : lanes) {
+        const Symbols& symbols = lane.symbols;
+        words.push_back(std::make_unique_for_overwrite<std::uint32_t[]>(symbols.size));
+        writers.push_back({symbols.data, symbols.data + symbols.size, words.back().get() + symbols.size});
+    }
+    for (bool busy = true; busy;) {
+        busy = false;
+        for (Writer& writer : writers) {
+            if (writer.symbol == writer.first) continue;
+            writer.write();
+            busy = true;
+        }
+    }
+    for (std::size_t k = 0; k < lanes.size(); ++k) {
+        const std::uint32_t* end = words[k].get() + lanes[k].symbols.size;
+        streams[k].resize(8 + sizeof(std::uint32_t) * static_cast<std::size_t>(end - writers[k].word));
+        std::memcpy(streams[k].data(), &writers[k].state, 8);
+        std::memcpy(streams[k].data() + 8, writers[k].word, streams[k].size() - 8);
+    }
+}
+
+// Copies a stream to where it may be read beyond its end, and reads its state; returns what follows it.
+std::uint8_t* begin_stream(const Stream& stream, Lane& lane, std::uint8_t* room) {
+    if (stream.size > 0) std::memcpy(room, stream.data, stream.size);
+    std::memset(room + stream.size, 0, PADDING);
+    std::uint8_t* const after = room + stream.size + PADDING;
+    std::memcpy(&lane.state, room, 8);
+    lane.next = room + 8;
+    lane.end = room + stream.size;
+    if (stream.size < 8) {
+        lane.status = Status::too_short;
+        lane.next = lane.end;
+    } else if (stream.size % 4 != 0 || lane.state < LOWEST || lane.state >= LOWEST << 32) {
+        lane.status = Status::bad_state;
+    }
+    return after;
+}
+
+}  // namespace
+
+void grow(Symbols& symbols) {
+    const std::size_t more = std::max<std::size_t>(symbols.capacity, std::size_t{1} << 20);
+    symbols.data = enlarged(symbols.data, symbols.capacity + more);
+    symbols.capacity += more;
+}
+
+void grow_peers(const Network& net, Slot& slot) {
+    const auto each = static_cast<std::size_t>(2 * net.pairs);
+    slot.peers = enlarged(slot.peers, static_cast<std::size_t>(slot.parents) * each + 1);
+    slot.peers_capacity = slot.parents;
+}
+
+void settle(Cost& cost) {
+    cost.bits -= std::log2(cost.probability);
+    cost.probability = 1;
+}
+
+std::vector<const Level*> levels() {
+    std::vector<const Level*> found{&LEVEL_PORTABLE};
+#ifdef BALER_X86
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
+        found.push_back(&LEVEL_AVX2);
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+            __builtin_cpu_supports("avx512vnni")) {
+            found.push_back(&LEVEL_AVX512);
+        }
+    }
+#endif
+    return found;
+}
+
+Result decode(const Level& level, const Network& net, const Job& job, std::span<const Stream> streams) {
+    std::size_t size = 0;
+    for (const Stream& stream : streams) size += stream.size + PADDING;
+    const auto room = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+    Lanes lanes(job, streams.size());
+    std::uint8_t* at = room.get();
+    for (std::size_t k = 0; k < streams.size(); ++k) at = begin_stream(streams[k], lanes.all()[k], at);
+    Workshop workshop(net);
+    level.decode(net, job, lanes.all().data(), static_cast<int>(streams.size()), workshop.slots(), nullptr);
+    for (Lane& lane : lanes.all()) {
+        if (lane.status == Status::ok && (lane.next != lane.end || lane.state != LOWEST)) {
+            lane.status = Status::bad_state;
+        }
+    }
+    return lanes.result();
+}
+
+Result encode(
+    const Level& level, const Network& net, const Job& job, std::vector<std::vector<std::uint8_t>>& streams,
+    double* bits
+) {
+    Lanes lanes(job, streams.size());
+    Workshop workshop(net);
+    std::vector<Cost> costs(static_cast<std::size_t>(net.columns));
+    for (std::size_t k = 0; k < streams.size(); k += SLOTS) {  // few at a time, for their symbols take memory
+        const std::span<Lane> few = lanes.all().subspan(k, std::min<std::size_t>(SLOTS, streams.size() - k));
+        level.encode(net, job, few.data(), static_cast<int>(few.size()), workshop.slots(), costs.data());
+        const Result result = lanes.result();
+        if (result.status != Status::ok) return result;
+        write_streams(few, streams.data() + k);
+        for (Lane& lane : few) Lanes::drop(lane.symbols);
+    }
+    for (std::size_t j = 0; j < costs.size(); ++j) {
+        settle(costs[j]);
+        bits[j] = costs[j].bits;
+    }
+    return {Status::ok, 0};
+}
+
+void Arena::Free::operator()(void* block) const { ::operator delete(block, LINE); }
+
+void* Arena::take_bytes(std::size_t size) {
+    blocks_.emplace_back(::operator new(std::max<std::size_t>(size, 1), LINE));
+    return blocks_.back().get();
+}
+
+}  // namespace baler

@@ -1,0 +1,56 @@
+// Streams of a collection, and the network in memory.
+
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernel.hpp"
+
+namespace baler {
+
+// The levels that run on this processor, the slowest first.
+std::vector<const Level*> levels();
+
+struct Stream {
+    const std::uint8_t* data;
+    std::size_t size;
+};
+
+struct Result {
+    Status status;
+    std::int64_t lane;
+};
+
+// Fills in the classes and numbers of all columns that are not given.
+Result decode(const Level& level, const Network& net, const Job& job, std::span<const Stream> streams);
+
+// Makes a stream for each lane, and says how many bits each column takes.
+Result encode(
+    const Level& level, const Network& net, const Job& job, std::vector<std::vector<std::uint8_t>>& streams,
+    double* bits
+);
+
+// Memory that begins where cache lines do.
+class Arena {
+public:
+    Arena() = default;
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
+
+    template <class T>
+    T* take(std::size_t size) {
+        return static_cast<T*>(take_bytes(size * sizeof(T)));
+    }
+
+private:
+    struct Free {
+        void operator()(void* block) const;
+    };
+    void* take_bytes(std::size_t size);
+    std::vector<std::unique_ptr<void, Free>> blocks_;
+};
+
+}  // namespace baler
