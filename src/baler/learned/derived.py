@@ -17,7 +17,7 @@ import numpy.typing as npt
 from baler.errors import Corrupt
 from baler.learned.axis import Axis
 from baler.learned.network import ObjectSource
-from baler.quantise.elementary import PI, asinh, atan2, cos, cosh, sin, sinh
+from baler.quantise.elementary import PI, asinh, atan2, cosh, sin_cos, sinh
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -28,6 +28,8 @@ EVERY = -2
 """As a constant: all children count."""
 NOT_ZERO = -1
 """As a constant: children with a selector that is not zero count."""
+RUN = 1 << 13
+"""Children that are computed at once, so that what is in between stays in the cache."""
 LEAST = 2.0**-40
 """Sums that are divided by are at least this."""
 
@@ -132,9 +134,20 @@ class Family:
         return np.maximum(self.sum(self.pt), LEAST)
 
     @cached_property
+    def components(self) -> tuple[Floats, ...]:
+        """The x, y and z components of momentum, and its magnitude, of each child."""
+        if self.pt.size <= RUN:
+            return _components(self.pt, self.eta, self.phi)
+        made = [
+            _components(*(x[first : first + RUN] for x in (self.pt, self.eta, self.phi)))
+            for first in range(0, self.pt.size, RUN)
+        ]
+        return tuple(np.concatenate(part) for part in zip(*made, strict=True))
+
+    @cached_property
     def momentum(self) -> Floats:
         """Magnitudes of momentum, which stand for energies in fractions."""
-        return self.pt * cosh(self.eta)
+        return self.components[3]
 
     @cached_property
     def energy(self) -> Floats:
@@ -144,8 +157,8 @@ class Family:
     @cached_property
     def vector(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Sums of x, y and z components, and the transverse momentum of the sum."""
-        x, y = self.sum(self.pt * cos(self.phi)), self.sum(self.pt * sin(self.phi))
-        return x, y, self.sum(self.pt * sinh(self.eta)), np.sqrt(x * x + y * y)
+        x, y, z = (self.sum(part) for part in self.components[:3])
+        return x, y, z, np.sqrt(x * x + y * y)
 
     @cached_property
     def axis(self) -> tuple[Floats, Floats]:
@@ -219,12 +232,29 @@ class Family:
         """Return sums over the children of each object, in their order."""
         return np.bincount(self.owner, values, self.size).astype(np.float64)
 
+    @cached_property
+    def by_pt(self) -> Ints:
+        """The children by their objects, those of one object by falling pt."""
+        order = np.argsort(self.owner, kind="stable")
+        owner, pt = self.owner[order], self.pt[order]
+        if ((owner[1:] == owner[:-1]) & ~(pt[1:] <= pt[:-1])).any():
+            return np.lexsort((-self.pt, self.owner))
+        return order
+
     def ranked(self, chosen: npt.NDArray[np.bool_], rank: int) -> Floats:
         """Return the pt of the chosen child at a rank; 0 where there are fewer."""
-        owner, pt = self.owner[chosen], self.pt[chosen]
-        order = np.lexsort((-pt, owner))
-        owner, pt = owner[order], pt[order]
-        place = np.arange(owner.size) - np.searchsorted(owner, owner)
+        order = self.by_pt[chosen[self.by_pt]]
+        owner = self.owner[order]
+        here = np.arange(owner.size)
+        begins = np.ones(owner.size, np.bool_)
+        begins[1:] = owner[1:] != owner[:-1]
+        first = np.maximum.accumulate(np.where(begins, here, 0))
+        at = here - first == rank
         found = np.zeros(self.size)
-        found[owner[place == rank]] = pt[place == rank]
+        found[owner[at]] = self.pt[order[at]]
         return found
+
+
+def _components(pt: Floats, eta: Floats, phi: Floats) -> tuple[Floats, ...]:
+    sine, cosine = sin_cos(phi)
+    return pt * cosine, pt * sine, pt * sinh(eta), pt * cosh(eta)

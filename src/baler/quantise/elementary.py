@@ -71,8 +71,8 @@ def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
     return total
 
 
-def _turned(x: Floats) -> tuple[Floats, Floats]:
-    """Return the sine and the cosine of angles, by the nearest multiple of pi / 2."""
+def sin_cos(x: Floats) -> tuple[Floats, Floats]:
+    """Return the sine and the cosine of angles below 2**20, by the nearest quarter of a turn."""
     quarters = np.rint(x * _TWO_OVER_PI)
     inside = np.abs(x) < FARTHEST
     quarters = np.where(inside, quarters, 0.0)
@@ -94,12 +94,12 @@ def _turned(x: Floats) -> tuple[Floats, Floats]:
 
 def sin(x: Floats) -> Floats:
     """Return the sine of angles below 2**20."""
-    return _turned(x)[0]
+    return sin_cos(x)[0]
 
 
 def cos(x: Floats) -> Floats:
     """Return the cosine of angles below 2**20."""
-    return _turned(x)[1]
+    return sin_cos(x)[1]
 
 
 def atan2(y: Floats, x: Floats) -> Floats:
