@@ -142,6 +142,9 @@ def test_columns_that_are_not_wanted_are_only_looked_at() -> None:
     (part,) = found.learned
     columns = [found.design.axes[column.axis].column for column in part.net.columns]
     assert set(columns) == {"PF_eta", "PF_phi"}
+    jets = {"Jet_eta", "Jet_phi"}
+    found = trained(family(), AROUND, jets, replace(QUICK, steps=5))
+    assert jets < found.plain.decoded.keys()  # and what they follow from
 
 
 def test_a_model_has_only_the_axes_that_it_needs(families: Trained) -> None:

@@ -22,7 +22,7 @@ from baler.planning import Policy
 from baler.quantise.lattice import Scaled
 from baler.training.batches import Batches
 from baler.training.checkpoint import Checkpoint
-from baler.training.dataset import Dataset, untrained
+from baler.training.dataset import Dataset
 from baler.training.design import CollectionDesign, Design, as_decoded
 from baler.training.freeze import frozen, odds
 from baler.training.loop import Progress, bits_of, train_net
@@ -101,8 +101,6 @@ def learn(
 
     ``widths`` are numbers of hidden units by counts, if they are not those of the settings.
     """
-    empty = [untrained(design.axes, part) for part in design.collections]
-    Model(design.axes, tuple(empty), odds())  # raises what it would raise after the training
     marginals = [plain.bits(columns_of(design, part)) for part in design.collections]
     shares = _shares(design, plain, marginals)
     trained, held_out = (as_decoded(design.axes, c) for c in (sample.trained, sample.held_out))

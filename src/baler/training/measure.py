@@ -13,6 +13,7 @@ from baler import codecs
 from baler.container.choosing import MOST_VERBATIM
 from baler.container.context import context_of
 from baler.container.encoding import encode_checked
+from baler.container.joint import other_columns, own_columns
 from baler.core.bounds import Bound, Exact, same_bits
 from baler.core.chunk import Array, Chunk
 from baler.core.recipe import ColumnRecipe, Recipe, decoding_order, dependencies
@@ -21,7 +22,9 @@ from baler.learned import kernel
 from baler.learned.axis import Axis
 from baler.learned.inputs import task_of
 from baler.learned.model import Model
+from baler.learned.network import ODDS
 from baler.quantise.lattice import Scaled
+from baler.training.dataset import untrained
 from baler.training.design import Design
 
 Floats = npt.NDArray[np.float64]
@@ -129,18 +132,13 @@ def _on_axis(axis: Axis, plain: Plain) -> tuple[tuple[Any, Any], float]:
 
 
 def columns_read(design: Design) -> set[str]:
-    """Return all columns that the networks of a design code or look at."""
-    axes: set[int] = set()
-    counts: set[str] = set()
-    for collection in design.collections:
-        counts |= {collection.counts, collection.key}
-        axes |= {part.axis for part in collection.columns}
-        axes |= {part.base_axis for part in collection.columns}
-        axes |= {s.axis for s in (*collection.event_sources, *collection.parent_sources)}
-    lattices = [design.axes[i].lattice for i in axes]
-    axes |= {lattice.parent for lattice in lattices if isinstance(lattice, Scaled)}
-    counts |= {design.axes[i].counts for i in axes}
-    return {design.axes[i].column for i in axes} | (counts - {""})
+    """Return all columns that the networks of a design code or look at; Corrupt if it has faults."""
+    nets = tuple(untrained(design.axes, part) for part in design.collections)
+    model = Model(design.axes, nets, np.ones(ODDS, np.uint16))
+    read: set[str] = set()
+    for number in range(len(nets)):
+        read |= {*own_columns(model, number), *other_columns(model, number)}
+    return read
 
 
 def _nothing(position: int) -> Array:
