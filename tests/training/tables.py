@@ -52,12 +52,12 @@ def pair(seed: int = 0, size: int = EVENTS, noise: float = 0.05) -> Columns:
     }
 
 
-def family(seed: int = 0, size: int = 700) -> Columns:
+def family(seed: int = 0, size: int = 700, children: tuple[int, int] = (1, 4)) -> Columns:
     """Return jets, and their constituents around them; pt falls."""
     random = np.random.default_rng(seed)
     jets = random.integers(1, 4, size).astype(np.int32)
     eta, phi = random.normal(0, 2, jets.sum()), random.uniform(-np.pi, np.pi, jets.sum())
-    per_jet = random.integers(1, 4, jets.sum())
+    per_jet = random.integers(*children, jets.sum())
     jet_of = np.repeat(np.arange(jets.sum()), per_jet)
     first = np.repeat(np.cumsum(jets) - jets, jets)
     constituents = np.bincount(np.repeat(np.arange(size), jets), per_jet, size).astype(np.int32)
@@ -74,6 +74,19 @@ def family(seed: int = 0, size: int = 700) -> Columns:
         "PF_phi": ((turned + np.pi) % (2 * np.pi) - np.pi).astype(np.float32),
         "PF_pt": pt.astype(np.float32),
     }
+
+
+def crowd() -> Columns:
+    """Return jets that are the sums of many constituents."""
+    columns = dict(family(size=400, children=(6, 9)))
+    first = np.cumsum(columns["nJet"]) - columns["nJet"]
+    jet = np.repeat(first, columns["nPF"]) + columns["PF_jetIdx"]
+    pt, eta, phi = (columns[f"PF_{name}"].astype(np.float64) for name in ("pt", "eta", "phi"))
+    x, y, z = (np.bincount(jet, pt * part) for part in (np.cos(phi), np.sin(phi), np.sinh(eta)))
+    columns["Jet_pt"] = np.hypot(x, y).astype(np.float32)
+    columns["Jet_eta"] = np.arcsinh(z / np.hypot(x, y)).astype(np.float32)
+    columns["Jet_phi"] = np.arctan2(y, x).astype(np.float32)
+    return columns
 
 
 @dataclass(frozen=True, slots=True)

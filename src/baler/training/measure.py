@@ -132,7 +132,7 @@ def _on_axis(axis: Axis, plain: Plain) -> tuple[tuple[Any, Any], float]:
 
 
 def columns_read(design: Design) -> set[str]:
-    """Return all columns that the networks of a design code or look at; Corrupt if it has faults."""
+    """Return all columns that networks code or look at; raises Corrupt if there can be none."""
     nets = tuple(untrained(design.axes, part) for part in design.collections)
     model = Model(design.axes, nets, np.ones(ODDS, np.uint16))
     read: set[str] = set()
