@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import Baler, as_json
 
-QUICK = ("-b", "*=abs 1e-3", "--steps", "40", "--hidden", "32", "--shapes", "2", "--device", "cpu")
+QUICK = ("-b", "*=abs 1e-3", "--steps", "120", "--hidden", "32", "--shapes", "2", "--device", "cpu")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def pairs(tmp_path: Path) -> Path:
 def write_pairs(path: Path, size: int) -> Path:
     random = np.random.default_rng(0)
     x = random.normal(size=size)
-    y = x + 0.02 * random.normal(size=size)
+    y = x + 0.05 * random.normal(size=size)
     np.savez(path, x=x.astype(np.float32), y=y.astype(np.float32))
     return path
 
@@ -36,11 +36,12 @@ def write_pairs(path: Path, size: int) -> Path:
 def test_a_table_says_what_came_of_it(pairs: Path, tmp_path: Path, baler: Baler) -> None:
     target = tmp_path / "pairs.balermodel"
     result = baler("train", pairs, "-o", target, *QUICK)
-    head, _, row, held, last = [line for line in result.stdout.splitlines() if line]
+    head, _, row, held, freezing, last = [line for line in result.stdout.splitlines() if line]
     assert head.split()[:3] == ["collection", "objects", "columns"]
     assert row.split()[:3] == ["events", "300", "2"]
     assert row.split()[-1] == "yes"
-    assert held == "Bits are those of one object, in 300 events held out of 2,000."
+    assert held.endswith(", in 300 events held out of 2,000;")
+    assert freezing.startswith("freezing: ")
     assert last.startswith(f"{target}: ")
     assert "SHA-256" in last
     lines = result.stderr.splitlines()
@@ -62,7 +63,7 @@ def test_json_is_all_that_is_printed(pairs: Path, tmp_path: Path, baler: Baler) 
     (figures,) = found["figures"]
     assert figures["ratio"] == figures["marginal"] / figures["learned"]
     assert figures["kept"]
-    assert found["steps"] == {"events": 40}
+    assert found["steps"] == {"events": 120}
 
 
 @pytest.mark.parametrize("name", ["a.root", "a.NPZ", "a.parquet", "a.baler", "-"])

@@ -178,14 +178,7 @@ def show(done: Training) -> None:
     from baler.core.size import format_size
 
     table = talk.new_table(
-        "collection",
-        "objects",
-        "columns",
-        "bits without",
-        "with model",
-        "ratio",
-        "freezing",
-        "kept",
+        "collection", "objects", "columns", "without", "learned", "ratio", "freezing", "kept"
     )
     for figures in done.figures:
         table.add_row(
@@ -195,13 +188,13 @@ def show(done: Training) -> None:
             f"{figures.marginal:.2f}",
             f"{figures.learned:.2f}",
             f"{figures.ratio:.3f}",
-            f"{figures.frozen - figures.floating:+.2f} ({100 * figures.freezing:+.2f} %)",
+            f"{100 * figures.freezing:+.2f} %",
             "yes" if figures.kept else "no",
         )
     talk.print_table(table)
     click.echo(
-        f"Bits are those of one object, in {talk.count(done.held_out, 'event')} held out of "
-        f"{done.entries + done.held_out:,}."
+        f"Bits of one object without a model and with it, in {done.held_out:,} events held out of "
+        f"{done.entries + done.held_out:,};\nfreezing: what integers cost more than floats."
     )
     if done.written:
         click.echo(

@@ -106,8 +106,8 @@ def train_net(
                     if held_bits < now.best_bits:
                         now.best_bits, now.best = held_bits, copy.deepcopy(average)
                     net.load_state_dict(own)
-                    report(min(1.0, done()), held_bits)
                     now.ended = done() > PATIENCE and now.best_bits > hopeless
+                    report(min(1.0, done()), held_bits)
                 if time.monotonic() - kept > 30:
                     kept = time.monotonic()
                     save()
