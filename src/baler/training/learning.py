@@ -205,7 +205,13 @@ def _train(
 
 @contextmanager
 def _reproducible(seed: int, device: torch.device, *, whole: bool) -> Iterator[None]:
-    """Let PyTorch draw numbers from a seed, and add in one order (on CUDA only if ``whole``)."""
+    """Let PyTorch draw numbers from a seed, and add in one order (on CUDA only if ``whole``).
+
+    It takes half the cores: its threads wait for each other at every step, and more of them than
+    are free make it many times slower.
+    """
+    pool = torch.get_num_threads()
+    torch.set_num_threads(max(1, pool // 2))
     strict = whole or device.type == "cpu"
     before = torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(), warnings.catch_warnings():
@@ -216,6 +222,7 @@ def _reproducible(seed: int, device: torch.device, *, whole: bool) -> Iterator[N
             yield
         finally:
             torch.use_deterministic_algorithms(before)
+            torch.set_num_threads(pool)
 
 
 def checkpoint_of(
