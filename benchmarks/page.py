@@ -333,6 +333,59 @@ def fuzz(result: Result) -> str:
     return "\n".join([f"{shown}\n\n{said}", *(["", *findings[:20]] if findings else [])])
 
 
+def learned(result: Result) -> str:
+    """Return the table of what a model saves, by collection."""
+    rows = result["rows"]
+    whole = {row["file"]: row for row in rows if row["collection"] == "all"}
+    shown = table(
+        ("events", "collection", "bins + pcodec 12", "baler without a model", "with it",
+         "pcodec over it", "without over with"),
+        (
+            (
+                f"{row['kind']}, `{row['file']}`", row["collection"],
+                *(f"{row[k]:,}" for k in ("pcodec", "without", "with")),
+                f"{row['pcodec'] / row['with']:.3f}", f"{row['without'] / row['with']:.3f}",
+            )
+            for row in rows
+            if 50 * row["pcodec"] > whole[row["file"]]["pcodec"]
+        ),
+        left=2,
+    )  # fmt: skip
+    training = result["training"]
+    said = [
+        f"The model takes {result['model_bytes']:,} bytes, which no row counts: it is made once for "
+        f"many files. It was trained in {training['seconds'] / 60:.0f} minutes on the first "
+        f"{1 - result['held_out']:.0%} of the events; *held out* are the others."
+        if training
+        else f"The model takes {result['model_bytes']:,} bytes, which no row counts."
+    ]
+    for row in whole.values():
+        inside = row["with_file"] + result["model_bytes"]
+        said.append(
+            f"`{row['file']}`, {row['kind']}, as a whole file: {row['without_file']:,} bytes "
+            f"without a model, {row['with_file']:,} with one that is kept elsewhere, {inside:,} "
+            "with it inside."
+        )
+    return f"{shown}\n\n" + _listed(said)
+
+
+def derived(result: Result) -> str:
+    """Return the table of what formulas save."""
+    return table(
+        ("file", "bounds", "bins + pcodec 12", "without formulas", "with formulas",
+         "pcodec over file", "pcodec over columns"),
+        (
+            (
+                f"`{row['file']}`", row["bound"],
+                *(f"{row[k]:,}" for k in ("reference", "without", "bytes")),
+                f"{row['reference_over_file']:.3f}", f"{row['reference_over_columns']:.3f}",
+            )
+            for row in result["rows"]
+        ),
+        left=2,
+    )  # fmt: skip
+
+
 def _listed(sentences: Iterable[str]) -> str:
     return "\n".join(f"* {sentence}" for sentence in sentences)
 
@@ -348,6 +401,8 @@ WRITERS: Mapping[str, Callable[[Result], str]] = {
     "speed": speed,
     "memory": memory,
     "fuzz": fuzz,
+    "learned": learned,
+    "derived": derived,
 }
 
 
