@@ -353,8 +353,8 @@ def learned(result: Result) -> str:
     )  # fmt: skip
     training = result["training"]
     said = [
-        f"The model takes {result['model_bytes']:,} bytes, which no row counts: it is made once for "
-        f"many files. It was trained in {training['seconds'] / 60:.0f} minutes on the first "
+        f"The model takes {result['model_bytes']:,} bytes, which no row counts: it is made once "
+        f"for many files. It was trained in {training['seconds'] / 60:.0f} minutes on the first "
         f"{1 - result['held_out']:.0%} of the events; *held out* are the others."
         if training
         else f"The model takes {result['model_bytes']:,} bytes, which no row counts."
