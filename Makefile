@@ -42,6 +42,8 @@ bench: $(VENV)/.dev
 	$(BENCH)/bounded.py $(QCD) --policy benchmarks/policies/nano.toml
 	$(BENCH)/bounded.py $(QCD) --policy benchmarks/policies/coarse.toml
 	$(BENCH)/derived.py $(shell find $(DATA) -name uproot-HZZ-zstd.root -o -name uproot-Zmumu.root -o -name uproot-issue-85.root)
+	$(BENCH)/learned.py $(QCD) --policy benchmarks/policies/nano.toml --unseen $(dir $(QCD))zprime_5k.root --unseen $(dir $(QCD))ttbar_5k.root --minutes 13
+	$(BENCH)/learned.py $(QCD) --policy benchmarks/policies/coarse.toml --unseen $(dir $(QCD))zprime_5k.root --unseen $(dir $(QCD))ttbar_5k.root --minutes 5
 	$(BENCH)/speed.py $(QCD) --policy benchmarks/policies/nano.toml
 	$(BENCH)/memory.py $(QCD) --policy benchmarks/policies/nano.toml
 	-$(BENCH)/fuzz.py
