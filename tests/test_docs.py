@@ -29,7 +29,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import baler
 from baler.cli.commands import cli
 
 ROOT = Path(__file__).parent.parent
@@ -65,9 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     command = commands / "baler"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m baler.cli "$@"\n', encoding="utf-8")
     command.chmod(0o755)
-    source = str(Path(baler.__file__).parent.parent)
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", source)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
