@@ -169,8 +169,7 @@ def made_up(rng: Rng, counts: Array, parent_counts: Array) -> tuple[list[Made], 
     eta, phi = (rng.integers(-top, top, max(parents, 1)) for top in (2500, 3141))
 
     def near(theirs: Array) -> Array:
-        anywhere = rng.choice(theirs, size)
-        return np.where(has_parent, theirs[parent], anywhere) + rng.normal(0, 40, size)
+        return np.where(has_parent, theirs[parent], 0) + rng.normal(0, 40, size)
 
     def sometimes(probability: float, values: Array, other: int) -> Array:
         return np.where(rng.random(size) < probability, values, other)
@@ -267,7 +266,8 @@ def made_up_model(rng: Rng, columns: list[Made], width: int) -> Model:
 
 
 def _axis(column: Made, counts: str) -> Axis:
-    center = int(np.median(np.abs(column.values) if column.signed else column.values))
+    typical = np.median(np.abs(column.values) if column.signed else column.values)
+    center = 0 if column.base is Base.PARENT else int(typical)  # orphans are there
     scale = max(1, int((1 << 14) / max(1.0, float(np.std(column.values)))))
     return Axis(
         column=column.name,

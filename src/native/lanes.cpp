@@ -63,31 +63,38 @@ public:
         const auto units = static_cast<std::size_t>(net.units), pairs = static_cast<std::size_t>(net.pairs);
         const auto columns = static_cast<std::size_t>(net.columns);
         const auto widest = static_cast<std::size_t>(std::max(net.event_features, net.parent_features));
-        for (Slot& slot : slots_) {
-            slot = {};
-            slot.count = 1;
-            slot.event_state = zeros<std::int32_t>(units);
-            slot.state = zeros<std::int32_t>(units);
-            slot.active = zeros<std::int16_t>(units);
-            slot.features = zeros<std::int16_t>(2 * pairs + FEATURES);
-            slot.before = zeros<std::int16_t>(2 * pairs + FEATURES);
-            slot.classes = zeros<std::uint8_t>(columns);
-            slot.unusual_rows = zeros<const std::int32_t*>(columns);
-            slot.object_features = zeros<std::int16_t>(static_cast<std::size_t>(net.object_features) + 1);
-            slot.tallies = zeros<std::int16_t>(static_cast<std::size_t>(net.slots) + 1);
-            slot.scratch = zeros<std::int16_t>(2 * widest + 8);
-            if (net.has_key) slot.parent_states = zeros<std::int32_t>(PARENT_STATES * units);
-            slot.parent_row = net.orphan_row;
-            slot.key_rank_row = net.key_rank_rows;
-            slot.peer_features = net.no_features;
+        for (Quad& quad : quads_) {
+            quad = {};
+            quad.event_states = zeros<std::int32_t>(LANES * units);
+            quad.states = zeros<std::int32_t>(LANES * units);
+            quad.actives = zeros<std::int16_t>(LANES * units);
+            quad.features = zeros<std::int32_t>(LANES * pairs);
+            quad.before = zeros<std::int32_t>(LANES * pairs);
+            for (int lane = 0; lane < LANES; ++lane) {
+                quad.next[lane] = quad.end[lane] = nothing_;
+                quad.symbol[lane] = &quad.nowhere;
+                Slot& slot = quad.slot[lane];
+                slot.count = 1;
+                slot.parent = slot.peer = -1;
+                slot.unusual_rows = zeros<const std::int32_t*>(columns);
+                slot.object_features = zeros<std::int32_t>(static_cast<std::size_t>(net.object_pairs));
+                slot.tallies = zeros<std::int32_t>(static_cast<std::size_t>(net.slot_pairs));
+                slot.scratch = zeros<std::int32_t>(2 * (widest + SPARE));
+                if (net.has_key) slot.parent_states = zeros<std::int32_t>(PARENT_STATES * units);
+                slot.parent_row = net.orphan_row;
+                slot.key_rank_row = net.key_rank_rows;
+                slot.peer_features = net.no_features;
+            }
         }
     }
     Workshop(const Workshop&) = delete;
     Workshop& operator=(const Workshop&) = delete;
     ~Workshop() {
-        for (Slot& slot : slots_) std::free(slot.peers);
+        for (Quad& quad : quads_) {
+            for (Slot& slot : quad.slot) std::free(slot.peers);
+        }
     }
-    Slot* slots() { return slots_; }
+    Quad* quads() { return quads_; }
 
 private:
     template <class T>
@@ -98,7 +105,8 @@ private:
     }
 
     Arena arena_;
-    Slot slots_[SLOTS];
+    Quad quads_[QUADS];
+    std::uint8_t nothing_[4] = {};  // the stream of a lane that is not there
 };
 
 template <class T>
@@ -108,28 +116,26 @@ T* enlarged(T* old, std::size_t size) {
     return static_cast<T*>(block);
 }
 
-// Goes through the symbols of a lane, from last to first.
+// Goes through the symbols of a lane, from last to first; without branches, as no processor could foresee them.
 struct Writer {
-    const std::uint32_t* first;
-    const std::uint32_t* symbol;  // the one before it is next
+    const std::uint64_t* first;
+    const std::uint64_t* symbol;  // the one before it is next
     std::uint32_t* word;  // the one before it is written next
     std::uint64_t state = LOWEST;
 
     void write() {
-        const std::uint32_t next = *--symbol, frequency = next & 0xffff, top = next >> 16;
-        if (frequency != 0) {
-            make_room(std::uint64_t{frequency} << 47);
-            state = ((state / frequency) << 16) + state % frequency + top;
-        } else {
-            make_room(std::uint64_t{1} << (63 - top));
-            state = state << top | *--symbol;
-        }
+        const std::uint64_t next = *--symbol, frequency = (next & 0xffff) + 1, start = next >> 16 & 0xffff;
+        const std::uint64_t bits = next >> 32 & 0xffff, size = next >> 48;
+        make_room(std::uint64_t{1} << (63 - size));
+        state = state << size | bits;
+        make_room(frequency << 47);
+        state = ((state / frequency) << 16) + state % frequency + start;
     }
     void make_room(std::uint64_t limit) {
-        if (state >= limit) {
-            *--word = static_cast<std::uint32_t>(state);
-            state >>= 32;
-        }
+        const bool full = state >= limit;
+        word[-1] = static_cast<std::uint32_t>(state);
+        word -= full;
+        state >>= full ? 32 : 0;
     }
 };
 
@@ -139,8 +145,9 @@ void write_streams(std::span<Lane> lanes, std::vector<std::uint8_t>* streams) {
     std::vector<Writer> writers;
     for (const Lane& lane : lanes) {
         const Symbols& symbols = lane.symbols;
-        words.push_back(std::make_unique_for_overwrite<std::uint32_t[]>(symbols.size));
-        writers.push_back({symbols.data, symbols.data + symbols.size, words.back().get() + symbols.size});
+        const std::size_t most = 2 * symbols.size + 1;
+        words.push_back(std::make_unique_for_overwrite<std::uint32_t[]>(most));
+        writers.push_back({symbols.data, symbols.data + symbols.size, words.back().get() + most});
     }
     for (bool busy = true; busy;) {
         busy = false;
@@ -151,7 +158,7 @@ void write_streams(std::span<Lane> lanes, std::vector<std::uint8_t>* streams) {
         }
     }
     for (std::size_t k = 0; k < lanes.size(); ++k) {
-        const std::uint32_t* end = words[k].get() + lanes[k].symbols.size;
+        const std::uint32_t* end = words[k].get() + 2 * lanes[k].symbols.size + 1;
         streams[k].resize(8 + sizeof(std::uint32_t) * static_cast<std::size_t>(end - writers[k].word));
         std::memcpy(streams[k].data(), &writers[k].state, 8);
         std::memcpy(streams[k].data() + 8, writers[k].word, streams[k].size() - 8);
@@ -184,14 +191,16 @@ void grow(Symbols& symbols) {
 }
 
 void grow_peers(const Network& net, Slot& slot) {
-    const auto each = static_cast<std::size_t>(2 * net.pairs);
+    const auto each = static_cast<std::size_t>(net.pairs);
     slot.peers = enlarged(slot.peers, static_cast<std::size_t>(slot.parents) * each + 1);
     slot.peers_capacity = slot.parents;
 }
 
 void settle(Cost& cost) {
-    cost.bits -= std::log2(cost.probability);
-    cost.probability = 1;
+    for (double& probability : cost.probability) {
+        cost.bits -= std::log2(probability);
+        probability = 1;
+    }
 }
 
 std::vector<const Level*> levels() {
@@ -217,7 +226,7 @@ Result decode(const Level& level, const Network& net, const Job& job, std::span<
     std::uint8_t* at = room.get();
     for (std::size_t k = 0; k < streams.size(); ++k) at = begin_stream(streams[k], lanes.all()[k], at);
     Workshop workshop(net);
-    level.decode(net, job, lanes.all().data(), static_cast<int>(streams.size()), workshop.slots(), nullptr);
+    level.decode(net, job, lanes.all().data(), static_cast<int>(streams.size()), workshop.quads(), nullptr);
     for (Lane& lane : lanes.all()) {
         if (lane.status == Status::ok && (lane.next != lane.end || lane.state != LOWEST)) {
             lane.status = Status::bad_state;
@@ -233,9 +242,9 @@ Result encode(
     Lanes lanes(job, streams.size());
     Workshop workshop(net);
     std::vector<Cost> costs(static_cast<std::size_t>(net.columns));
-    for (std::size_t k = 0; k < streams.size(); k += SLOTS) {  // few at a time, for their symbols take memory
-        const std::span<Lane> few = lanes.all().subspan(k, std::min<std::size_t>(SLOTS, streams.size() - k));
-        level.encode(net, job, few.data(), static_cast<int>(few.size()), workshop.slots(), costs.data());
+    for (std::size_t k = 0; k < streams.size(); k += LANES * QUADS) {  // few at a time, for their symbols take memory
+        const std::span<Lane> few = lanes.all().subspan(k, std::min<std::size_t>(LANES * QUADS, streams.size() - k));
+        level.encode(net, job, few.data(), static_cast<int>(few.size()), workshop.quads(), costs.data());
         const Result result = lanes.result();
         if (result.status != Status::ok) return result;
         write_streams(few, streams.data() + k);

@@ -4,8 +4,7 @@
 
 #include <cstring>
 
-#include "features.hpp"
-#include "kernel.hpp"
+#include "four.hpp"
 
 namespace baler {
 namespace {
@@ -21,11 +20,7 @@ struct Simd {
     static Vector add(Vector a, Vector b) { return _mm256_add_epi32(a, b); }
 
     // Two features, in each unit.
-    static Packed pair(const std::int16_t* features) {
-        std::int32_t both;
-        std::memcpy(&both, features, sizeof both);
-        return _mm256_set1_epi32(both);
-    }
+    static Packed pair(std::int32_t features) { return _mm256_set1_epi32(features); }
     static Vector add_products(Vector sum, Packed weights, Packed by) {
         return _mm256_add_epi32(sum, _mm256_madd_epi16(weights, by));
     }
@@ -34,18 +29,26 @@ struct Simd {
         const Packed both = _mm256_packs_epi32(_mm256_srai_epi32(a, 8), _mm256_srai_epi32(b, 8));
         return _mm256_max_epi16(_mm256_min_epi16(both, _mm256_set1_epi16(8191)), low);
     }
-    static void make_features(
-        std::int16_t* to, const Features& features, bool on, std::int64_t number, std::int64_t turned
-    ) {
-        for (int k = 0; k < features.count; ++k) {
-            to[k] = on ? feature_of(features, k, number, turned) : std::int16_t{0};
-        }
+    static int find_pairs(std::int32_t* pair, std::int32_t* at, const std::int16_t* from, int features) {
+        return pairs_one_by_one(pair, at, from, features);
     }
-    static void store_totals(std::int32_t* to, const Vector (&v)[4], const std::int32_t* offsets) {
-        const Vector all = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
-        const __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
-        const __m128i start = _mm_load_si128(reinterpret_cast<const __m128i*>(offsets));
-        _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_add_epi32(sums, start));
+    // Adds the units of each vector, and an offset for each row.
+    static void store_totals(
+        std::int32_t (&to)[4][4], int from, const Vector (&v)[2][4], const std::int32_t* offsets
+    ) {
+        BALER_UNROLL
+        for (int row = 0; row < 4; row += 2) {
+            const Vector first = _mm256_hadd_epi32(v[0][row], v[1][row]);
+            const Vector second = _mm256_hadd_epi32(v[0][row + 1], v[1][row + 1]);
+            const Vector all = _mm256_hadd_epi32(first, second);
+            const __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+            const __m128i start = _mm_shuffle_epi32(
+                _mm_loadl_epi64(reinterpret_cast<const __m128i*>(offsets + row)), _MM_SHUFFLE(1, 1, 0, 0)
+            );
+            const __m128i totals = _mm_add_epi32(sums, start);
+            _mm_storel_epi64(reinterpret_cast<__m128i*>(to[row] + from), totals);
+            _mm_storel_epi64(reinterpret_cast<__m128i*>(to[row + 1] + from), _mm_srli_si128(totals, 8));
+        }
     }
 };
 

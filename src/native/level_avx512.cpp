@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "kernel.hpp"
+#include "four.hpp"
 
 namespace baler {
 namespace {
@@ -22,11 +22,7 @@ struct Simd {
     static Vector add(Vector a, Vector b) { return _mm512_add_epi32(a, b); }
 
     // Two features, in each unit.
-    static Packed pair(const std::int16_t* features) {
-        std::int32_t both;
-        std::memcpy(&both, features, sizeof both);
-        return _mm512_set1_epi32(both);
-    }
+    static Packed pair(std::int32_t features) { return _mm512_set1_epi32(features); }
     static Vector add_products(Vector sum, Packed weights, Packed by) {
         return _mm512_dpwssd_epi32(sum, weights, by);
     }
@@ -35,43 +31,41 @@ struct Simd {
         const Packed both = _mm512_packs_epi32(_mm512_srai_epi32(a, 8), _mm512_srai_epi32(b, 8));
         return _mm512_max_epi16(_mm512_min_epi16(both, _mm512_set1_epi16(8191)), low);
     }
-    static void make_features(
-        std::int16_t* to, const Features& features, bool on, std::int64_t number, std::int64_t turned
-    ) {
-        const __m256i far = _mm256_set1_epi64x(std::int64_t{1} << 40);
-        const __m256i from = _mm256_mask_set1_epi64(_mm256_set1_epi64x(number), features.relative, turned);
-        const __m256i apart = _mm256_sub_epi64(from, load4(features.center));
-        const __m256i limited = _mm256_max_epi64(
-            _mm256_min_epi64(apart, far), _mm256_sub_epi64(_mm256_setzero_si256(), far)
-        );
-        const __m256i product = _mm256_mullo_epi64(limited, load4(features.multiplier));
-        const __m256i scaled = _mm256_srav_epi64(product, load4(features.shift));
-        const __m256i clamped = _mm256_max_epi64(
-            _mm256_min_epi64(scaled, _mm256_set1_epi64x(511)), _mm256_set1_epi64x(-512)
-        );
-        __m256i made = _mm256_mask_abs_epi64(clamped, features.magnitude, clamped);
-        if (features.wave != 0) {
-            const __m256i half = _mm256_and_si256(scaled, _mm256_set1_epi64x(511));
-            const __m256i rest = _mm256_sub_epi64(_mm256_set1_epi64x(512), half);
-            const __m256i wave = _mm256_srli_epi64(_mm256_mul_epu32(half, rest), 7);
-            const __mmask8 down = _mm256_test_epi64_mask(scaled, _mm256_set1_epi64x(512));
-            made = _mm256_mask_mov_epi64(made, features.wave, wave);
-            made = _mm256_mask_sub_epi64(made, features.wave & down, _mm256_setzero_si256(), wave);
+    // Finds the pairs of features that are not 0, and which they are; returns how many.
+    static int find_pairs(std::int32_t* pair, std::int32_t* at, const std::int16_t* from, int features) {
+        int used = 0;
+        __m512i which = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        for (int k = 0; k < features; k += 32) {
+            const __mmask32 there = features - k < 32 ? (1u << (features - k)) - 1 : ~0u;
+            const __m512i some = _mm512_maskz_loadu_epi16(there, from + k);
+            const __mmask16 found = _mm512_test_epi32_mask(some, some);
+            _mm512_storeu_si512(pair + used, _mm512_maskz_compress_epi32(found, some));
+            _mm512_storeu_si512(at + used, _mm512_maskz_compress_epi32(found, which));
+            used += __builtin_popcount(found);
+            which = _mm512_add_epi32(which, _mm512_set1_epi32(16));
         }
-        const __mmask8 all = static_cast<__mmask8>(0 - on);
-        _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm256_maskz_cvtepi64_epi16(all, made));
+        return used;
     }
-    static __m256i load4(const std::int64_t* from) {
-        return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+    // Adds the units of each vector, and an offset for each row.
+    static void store_totals(
+        std::int32_t (&to)[4][4], int, const Vector (&v)[4][4], const std::int32_t* offsets
+    ) {
+        BALER_UNROLL
+        for (int row = 0; row < 4; ++row) {
+            const __m128i totals = all(v[0][row], v[1][row], v[2][row], v[3][row]);
+            const __m128i start = _mm_set1_epi32(offsets[row]);
+            _mm_store_si128(reinterpret_cast<__m128i*>(to[row]), _mm_add_epi32(totals, start));
+        }
     }
-    static void store_totals(std::int32_t* to, const Vector (&v)[4], const std::int32_t* offsets) {
-        const Vector ab = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
-        const Vector cd = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
-        const Vector all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-        const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
-        const __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
-        const __m128i start = _mm_load_si128(reinterpret_cast<const __m128i*>(offsets));
-        _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_add_epi32(sums, start));
+
+private:
+    // The sum of the units of each.
+    static __m128i all(Vector a, Vector b, Vector c, Vector d) {
+        const Vector ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+        const Vector cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+        const Vector abcd = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+        const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(abcd), _mm512_extracti64x4_epi64(abcd, 1));
+        return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
     }
 };
 

@@ -1,76 +1,71 @@
-// Any processor: loops of fixed length, which compilers turn into what vectors there are.
+// Any processor: the vectors of 128 bits that most have, and whatever a compiler makes of them where there are none.
 
-#include <cstdint>
-#include <cstring>
+#include "four.hpp"
 
-#include "features.hpp"
-#include "kernel.hpp"
+#ifdef __ARM_NEON
+#include <arm_neon.h>
+#endif
 
 namespace baler {
 namespace {
 
 struct Simd {
-    static constexpr int units = 8;
-    static constexpr int lanes = 1, vectors = 4;
-    struct Vector {
-        std::int32_t unit[units];
-    };
-    struct Packed {
-        std::int16_t unit[2 * units];
-    };
+    static constexpr int units = 4;
+    static constexpr int lanes = 2, vectors = 4;
+    using Vector = Ints;
+    using Packed = std::int16_t __attribute__((vector_size(16)));
 
-    static Vector load(const std::int32_t* from) {
-        Vector v;
-        std::memcpy(&v, from, sizeof v);
-        return v;
-    }
-    static Packed load(const std::int16_t* from) {
-        Packed v;
-        std::memcpy(&v, from, sizeof v);
-        return v;
-    }
-    static void store(std::int32_t* to, const Vector& v) { std::memcpy(to, &v, sizeof v); }
-    static void store(std::int16_t* to, const Packed& v) { std::memcpy(to, &v, sizeof v); }
-    static Vector add(Vector a, const Vector& b) {
-        for (int i = 0; i < units; ++i) a.unit[i] += b.unit[i];
-        return a;
-    }
+    static Vector load(const std::int32_t* from) { return four<Vector>(from); }
+    static Packed load(const std::int16_t* from) { return four<Packed>(from); }
+    static void store(std::int32_t* to, Vector v) { put(to, v); }
+    static void store(std::int16_t* to, Packed v) { put(to, v); }
+    static Vector add(Vector a, Vector b) { return a + b; }
+
     // Two features, in each unit.
-    static Packed pair(const std::int16_t* features) {
-        Packed both;
-        for (int i = 0; i < 2 * units; ++i) both.unit[i] = features[i % 2];
-        return both;
+    static Packed pair(std::int32_t features) { return reinterpret_cast<Packed>(ints(features)); }
+    static Vector add_products(Vector sum, Packed weights, Packed by) {
+#if defined(__SSE2__)
+        const auto a = reinterpret_cast<__m128i>(weights), b = reinterpret_cast<__m128i>(by);
+        return sum + reinterpret_cast<Vector>(_mm_madd_epi16(a, b));
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+        const auto a = reinterpret_cast<int16x8_t>(weights), b = reinterpret_cast<int16x8_t>(by);
+        const int32x4_t low = vmull_s16(vget_low_s16(a), vget_low_s16(b)), high = vmull_high_s16(a, b);
+        return sum + reinterpret_cast<Vector>(vpaddq_s32(low, high));
+#else
+        const auto a = reinterpret_cast<Vector>(weights), b = reinterpret_cast<Vector>(by);
+        return sum + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
+#endif
     }
-    static Vector add_products(Vector sum, const Packed& weights, const Packed& by) {
-        for (int i = 0; i < units; ++i) {
-            sum.unit[i] += weights.unit[2 * i] * by.unit[2 * i] + weights.unit[2 * i + 1] * by.unit[2 * i + 1];
-        }
-        return sum;
+    static Packed activate(Vector a, Vector b, Packed low) {
+#if defined(__SSE2__)
+        const __m128i both = _mm_packs_epi32(reinterpret_cast<__m128i>(a >> 8), reinterpret_cast<__m128i>(b >> 8));
+        const __m128i limited = _mm_min_epi16(both, _mm_set1_epi16(8191));
+        return reinterpret_cast<Packed>(_mm_max_epi16(limited, reinterpret_cast<__m128i>(low)));
+#else
+        using Half = std::int16_t __attribute__((vector_size(8)));
+        const Half halves[2] = {
+            __builtin_convertvector(clamped(a >> 8, -8192, 8191), Half),
+            __builtin_convertvector(clamped(b >> 8, -8192, 8191), Half),
+        };
+        const Packed both = four<Packed>(halves);
+        return both > low ? both : low;
+#endif
     }
-    static Packed activate(const Vector& a, const Vector& b, const Packed& low) {
-        Packed both;
-        for (int i = 0; i < units; ++i) both.unit[i] = limited(a.unit[i] >> 8, low.unit[i]);
-        for (int i = 0; i < units; ++i) both.unit[units + i] = limited(b.unit[i] >> 8, low.unit[units + i]);
-        return both;
+    static int find_pairs(std::int32_t* pair, std::int32_t* at, const std::int16_t* from, int features) {
+        return pairs_one_by_one(pair, at, from, features);
     }
-    static void make_features(
-        std::int16_t* to, const Features& features, bool on, std::int64_t number, std::int64_t turned
+    // Adds the units of each vector, and an offset for each row.
+    static void store_totals(
+        std::int32_t (&to)[4][4], int from, const Vector (&v)[2][4], const std::int32_t* offsets
     ) {
-        for (int k = 0; k < features.count; ++k) {
-            to[k] = on ? feature_of(features, k, number, turned) : std::int16_t{0};
+        BALER_UNROLL
+        for (int row = 0; row < 4; ++row) {
+            BALER_UNROLL
+            for (int lane = 0; lane < 2; ++lane) {
+                const Vector sum = v[lane][row];
+                to[row][from + lane] = offsets[row] + sum[0] + sum[1] + sum[2] + sum[3];
+            }
         }
-    }
-    static void store_totals(std::int32_t* to, const Vector (&v)[4], const std::int32_t* offsets) {
-        for (int r = 0; r < 4; ++r) {
-            to[r] = offsets[r];
-            for (int i = 0; i < units; ++i) to[r] += v[r].unit[i];
-        }
-    }
-
-private:
-    static std::int16_t limited(std::int32_t x, std::int32_t low) {
-        x = x < 8191 ? x : 8191;
-        return static_cast<std::int16_t>(x > low ? x : low);
     }
 };
 

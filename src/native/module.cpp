@@ -57,6 +57,8 @@ public:
         net_.parent_features = size_of(net, "parent", 1);
         net_.object_features = size_of(net, "object", 1);
         net_.slots = size_of(net, "slot", 1);
+        net_.object_pairs = (net_.object_features + 1) / 2;
+        net_.slot_pairs = (net_.slots + 1) / 2;
         net_.weight = nb::cast<int>(net.attr("weight"));
         net_.first_weight = nb::cast<std::int64_t>(net.attr("weight_first"));
         net_.weights = nb::cast<std::int64_t>(net.attr("weight_count"));
@@ -78,12 +80,12 @@ public:
         add_columns(columns, axes, usual);
         net_.previous = joined_weights(net, "previous");
         net_.peer = net_.has_key ? joined_weights(net, "peer") : nullptr;
-        net_.no_features = zeros<std::int16_t>(2 * net_.pairs);
+        net_.no_features = zeros<std::int32_t>(net_.pairs);
         net_.rank_rows = ranked(net, "rank_rows", "first_row", usual);
         net_.key_rank_rows = ranked(net, "key_rank_rows", "lonely_row", net_.zeros);
         const auto all_odds = nb::cast<Array<const std::uint16_t>>(odds);
         if (all_odds.size() != ODDS) throw nb::value_error("a model has an unexpected number of odds");
-        net_.odds = copied(all_odds.data(), ODDS);
+        net_.odds = copied<std::int32_t>(all_odds.data(), ODDS);
     }
 
     std::pair<Status, std::int64_t> decode(nb::handle task, const std::vector<nb::bytes>& streams) const {
@@ -240,21 +242,16 @@ private:
         column.first_pair = net_.pairs;
         column.pairs = (column.features + 1) / 2;
         net_.pairs += column.pairs;
-        const int blocks = (column.features + FEATURES - 1) / FEATURES;
-        auto* const made = arena_.take<Features>(static_cast<std::size_t>(blocks));
-        std::fill_n(made, blocks, Features{});
+        auto* const made = arena_.take<Feature>(static_cast<std::size_t>(column.features));
         for (int k = 0; k < column.features; ++k) {
             const nb::object feature = features[k];
-            Features& block = made[k / FEATURES];
-            const int at = k % FEATURES;
-            block.count = at + 1;
-            block.center[at] = nb::cast<std::int64_t>(feature.attr("center"));
-            block.multiplier[at] = nb::cast<std::int64_t>(feature.attr("multiplier"));
-            block.shift[at] = nb::cast<std::int64_t>(feature.attr("shift"));
-            const auto kind = static_cast<Kind>(nb::cast<int>(feature.attr("kind")));
-            block.relative |= static_cast<std::uint8_t>(nb::cast<bool>(feature.attr("relative")) << at);
-            block.magnitude |= static_cast<std::uint8_t>((kind == Kind::magnitude) << at);
-            block.wave |= static_cast<std::uint8_t>((kind == Kind::wave) << at);
+            new (made + k) Feature{
+                nb::cast<std::int64_t>(feature.attr("center")),
+                nb::cast<std::int64_t>(feature.attr("multiplier")),
+                nb::cast<std::int64_t>(feature.attr("shift")),
+                static_cast<Kind>(nb::cast<int>(feature.attr("kind"))),
+                nb::cast<bool>(feature.attr("relative")),
+            };
         }
         column.feature = made;
     }
@@ -282,8 +279,8 @@ private:
         return made;
     }
 
-    template <class T>
-    const T* copied(const T* from, std::size_t size) {
+    template <class T, class From>
+    const T* copied(const From* from, std::size_t size) {
         T* const made = arena_.take<T>(size);
         std::copy_n(from, size, made);
         return made;

@@ -24,20 +24,17 @@ constexpr std::int64_t NO_BASE = INT64_MIN;
 enum class Kind { clamp, magnitude, wave };
 enum class Base : std::uint8_t { center, previous, peer, parent, object, centroid };
 
-constexpr int FEATURES = 4;  // that are made together
-
-// Parameters of some features; those that are not there have a multiplier of 0.
-struct alignas(32) Features {
-    std::int64_t center[FEATURES];
-    std::int64_t multiplier[FEATURES];
-    std::int64_t shift[FEATURES];
-    std::uint8_t relative, magnitude, wave;  // which of them are, a bit for each
-    int count;
+struct Feature {
+    std::int64_t center;
+    std::int64_t multiplier;
+    std::int64_t shift;
+    Kind kind;
+    bool relative;
 };
 
-struct Table {
+struct alignas(64) Table {
+    std::uint16_t start[256];  // about z of the slots from 256 k on, or a bin less: where to look for a slot
     std::uint32_t nodes[NODES - 1];  // a number of the table, and above bit 16 how much larger the next is
-    std::uint16_t start[256];  // z such that the bins left of it end below slot 256 k, for k = slot / 256
 };
 
 // Weights are (pairs of features, units, 2): what one pair adds to all units lies together. Rows, and biases of
@@ -52,7 +49,7 @@ struct Column {
     int features;
     int first_pair;  // of its features among those of all columns
     int pairs;
-    const Features* feature;  // FEATURES in each
+    const Feature* feature;
     const std::int16_t* own;
     const std::int32_t* own_rows;  // (atoms + 3, units), less that of values on the lattice, the most frequent
     const std::int32_t* prev_rows;  // the same
@@ -69,6 +66,7 @@ struct Network {
     int columns;
     int pairs;  // of features of all columns
     int event_features, parent_features, object_features;
+    int object_pairs, slot_pairs;
     int slots;
     int weight;  // column; -1 if there is none
     std::int64_t first_weight, weights;
@@ -91,8 +89,8 @@ struct Network {
     const std::int32_t* key_rank_rows;  // (1 + ranks, units): that of the first, with lonely_row; then all
     const std::int32_t* orphan_row;
     const std::int32_t* zeros;  // (units,)
-    const std::int16_t* no_features;  // (pairs, 2) zeros
-    const std::uint16_t* odds;
+    const std::int32_t* no_features;  // (pairs,) zeros
+    const std::int32_t* odds;
 };
 
 }  // namespace baler
