@@ -177,15 +177,19 @@ BALER_INLINE void code_values(const Network& net, const Job& job, Quad& quad, in
     make_features(column, quad);
 }
 
-// Codes one object of each lane. Lanes that are not there have states too, which nobody reads.
+// Codes one object of each lane. Lanes that are not there beside others have states too, which nobody reads.
 template <bool ENCODING>
 void code_objects(const Network& net, const Job& job, Quad* quads, int count, Cost* costs) {
-    int live[QUADS];
-    for (int q = 0; q < count; ++q) live[q] = bits_of(four<Ints>(quads[q].live));
-    const auto for_parts = [&](auto function) {
+    const auto for_quads = [&](const auto& function) {
         for (int q = 0; q < count; ++q) {
-            for (int from = 0; from < LANES; from += L) function(quads[q], from);
+            const int live = bits_of(four<Ints>(quads[q].live));
+            if (live != 0) function(quads[q], live);
         }
+    };
+    const auto for_parts = [&](const auto& function) {
+        for_quads([&](Quad& quad, int) {
+            for (int from = 0; from < LANES; from += L) function(quad, from);
+        });
     };
     for_parts([&](Quad& quad, int from) {
         first_states(net, quad, from);
@@ -197,36 +201,35 @@ void code_objects(const Network& net, const Job& job, Quad* quads, int count, Co
             const auto outputs = column.groups > 1 ? first_outputs<true> : first_outputs<false>;
             for_parts([&](Quad& quad, int from) { outputs(net, column, quad, from); });
         }
-        for (int q = 0; q < count; ++q) code_values<ENCODING>(net, job, quads[q], j, live[q], costs);
+        for_quads([&](Quad& quad, int live) { code_values<ENCODING>(net, job, quad, j, live, costs); });
         const auto add = column.pairs == 1   ? add_column<1>
                          : column.pairs == 2 ? add_column<2>
                          : column.pairs == 3 ? add_column<3>
                                              : add_column<0>;
         for_parts([&](Quad& quad, int from) { add(net, column, quad, from); });
-        for (int q = 0; q < count; ++q) {
-            const Ints which = four<Ints>(quads[q].which);
-            for_lanes(live[q] & bits_of(which != column.atoms), [&](int lane) {
-                Slot& slot = quads[q].slot[lane];
-                add_row(net, quads[q], lane, column.own_rows + net.units * which[lane]);
-                slot.unusual_rows[slot.unusual++] = column.prev_rows + net.units * which[lane];
+        for_quads([&](Quad& quad, int live) {
+            for_lanes(live & bits_of(four<Ints>(quad.which) != column.atoms), [&](int lane) {
+                Slot& slot = quad.slot[lane];
+                const int64_t row = net.units * quad.which[lane];
+                add_row(net, quad, lane, column.own_rows + row);
+                slot.unusual_rows[slot.unusual++] = column.prev_rows + row;
             });
-        }
+        });
         if (j == 0 && net.has_key) {
-            for (int q = 0; q < count; ++q) {
-                Quad& quad = quads[q];
-                for_lanes(live[q], [&](int lane) {
+            for_quads([&](Quad& quad, int live) {
+                for_lanes(live, [&](int lane) {
                     follow_key(net, job, quad.slot[lane], quad.which[lane], quad.number[lane]);
                 });
-            }
+            });
             for_parts([&](Quad& quad, int from) { add_relations(net, quad, from); });
         }
     }
-    for (int q = 0; q < count; ++q) {
-        for_lanes(live[q], [&](int lane) { end_object(net, job, quads[q], lane); });
-        int32_t* const features = quads[q].features;
-        quads[q].features = quads[q].before;
-        quads[q].before = features;
-    }
+    for_quads([&](Quad& quad, int live) {
+        for_lanes(live, [&](int lane) { end_object(net, job, quad, lane); });
+        int32_t* const features = quad.features;
+        quad.features = quad.before;
+        quad.before = features;
+    });
 }
 
 // ---- Lanes ------------------------------------------------------------------------------------------------
