@@ -104,20 +104,32 @@ def test_no_model_is_an_error_and_leaves_the_target(
     assert target.read_text() == "mine"
 
 
+def heed_interruptions() -> None:
+    """Undo what a shell does to what it runs in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_control_c_keeps_what_was_reached(pairs: Path, tmp_path: Path, baler: Baler) -> None:
     target = tmp_path / "m"
     call = [sys.executable, "-m", "baler.cli", "train", str(pairs), "-o", str(target)]
     options = ["-b", "*=abs 1e-3", "--hidden", "32", "--steps", "1000000", "--device", "cpu"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        [*call, *options], stderr=subprocess.PIPE, text=True, env=environment
+        [*call, *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=heed_interruptions,
     ) as program:
-        assert program.stderr is not None
-        program.stderr.readline()  # the first look at held-out events
-        time.sleep(0.1)
-        program.send_signal(signal.SIGINT)
-        told = program.stderr.read()
-        assert program.wait(timeout=60) == 130
+        try:
+            assert program.stderr is not None
+            program.stderr.readline()  # the first look at held-out events
+            time.sleep(0.1)
+            program.send_signal(signal.SIGINT)
+            _, told = program.communicate(timeout=60)
+        finally:
+            program.kill()
+    assert program.returncode == 130
     assert f"interrupted; the same command goes on from {target}.partial" in told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.partial", "pairs.npz"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,14 @@ def interrupting(after: float, how: Callable[[], None]) -> Callable[[Step], None
             left.pop()()
 
     return report
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Undo what a shell does to what it runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def stop() -> None:
