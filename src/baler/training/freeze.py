@@ -27,8 +27,6 @@ from baler.training.net import LINEAR, Net
 
 WEIGHT = 1 << 10
 """Steps of weights and rows in 1."""
-COARSE, FINE = 8, 4
-"""Multiples of a step that weights, and those of heads, are rounded to: they take less space."""
 TABLE = 16
 """Numbers of tables are multiples of this."""
 OUTPUT = 1 << 18
@@ -53,8 +51,8 @@ def frozen(net: Net, axes: Sequence[Axis], plan: CollectionDesign) -> Collection
                 own=_int16(net.own[feature : after[0]].T),
                 own_rows=_int16(net.own_rows[slot : after[1]]),
                 prev_rows=_int16(net.prev_rows[slot : after[1]]),
-                bias=_int16(net.column_bias[j], FINE),
-                heads=_int16(net.heads[j], FINE),
+                bias=_int16(net.column_bias[j]),
+                heads=_int16(net.heads[j]),
                 offsets=np.rint(_array(net.offsets[j]) * OUTPUT).astype(np.int32),
                 tables=tables[number] if axis.numeric else np.zeros((0, NODES), np.uint16),
             )
@@ -99,9 +97,8 @@ def shape_tables(net: Net) -> Array:
     return np.concatenate([np.maximum.accumulate(table, -1), table[..., -1:]], -1)
 
 
-def _int16(values: Tensor, multiple: int = COARSE) -> Int16s:
-    whole = np.rint(_array(values) * (WEIGHT / multiple)) * multiple
-    return np.ascontiguousarray(np.clip(whole, -32000, 32000), np.int16)
+def _int16(values: Tensor) -> Int16s:
+    return np.ascontiguousarray(np.clip(np.rint(_array(values) * WEIGHT), -32000, 32000), np.int16)
 
 
 def _array(values: Tensor) -> Array:
