@@ -202,13 +202,15 @@ void code_objects(const Network& net, const Job& job, Quad* quads, int count, Co
             for_parts([&](Quad& quad, int from) { outputs(net, column, quad, from); });
         }
         for_quads([&](Quad& quad, int live) { code_values<ENCODING>(net, job, quad, j, live, costs); });
-        const auto add = column.pairs == 1   ? add_column<1>
-                         : column.pairs == 2 ? add_column<2>
-                         : column.pairs == 3 ? add_column<3>
-                                             : add_column<0>;
-        for_parts([&](Quad& quad, int from) { add(net, column, quad, from); });
+        if (column.pairs > 0) {
+            const auto add = column.pairs == 1   ? add_column<1>
+                             : column.pairs == 2 ? add_column<2>
+                             : column.pairs == 3 ? add_column<3>
+                                                 : add_column<0>;
+            for_parts([&](Quad& quad, int from) { add(net, column, quad, from); });
+        }
         for_quads([&](Quad& quad, int live) {
-            for_lanes(live & bits_of(four<Ints>(quad.which) != column.atoms), [&](int lane) {
+            for_lanes(live & bits_of(four<Ints>(quad.which) != column.usual), [&](int lane) {
                 Slot& slot = quad.slot[lane];
                 const int64_t row = net.units * quad.which[lane];
                 add_row(net, quad, lane, column.own_rows + row);

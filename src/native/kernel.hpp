@@ -64,7 +64,7 @@ struct Slot {
     std::int64_t event, last_event, object, rank, count;
     std::int64_t first_parent, parents;  // of the event
     std::int64_t parent, peer;  // of the object; -1 if there is none
-    int unusual;  // columns so far that are not of the class that rows are relative to
+    int unusual;  // columns so far that are not of the usual class
     const std::int32_t** unusual_rows;  // (columns,) theirs, for the next object
     const std::int32_t* parent_row;
     const std::int32_t* key_rank_row;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 static_assert(std::endian::native == std::endian::little, "streams are copied as they are in memory");
 
@@ -37,13 +38,22 @@ public:
     Lanes(const Lanes&) = delete;
     Lanes& operator=(const Lanes&) = delete;
     ~Lanes() {
-        for (Lane& lane : lanes_) drop(lane.symbols);
+        for (Lane& lane : lanes_) std::free(lane.symbols.data);
     }
 
     std::span<Lane> all() { return lanes_; }
-    static void drop(Symbols& symbols) {
-        std::free(symbols.data);
-        symbols = {};
+    // Gives the memory of the symbols of some lanes to the lanes that come next.
+    void pass_on(std::size_t first) {
+        constexpr std::size_t FEW = LANES * QUADS;
+        for (std::size_t k = first; k < std::min(first + FEW, lanes_.size()); ++k) {
+            Symbols symbols = std::exchange(lanes_[k].symbols, {});
+            symbols.size = 0;
+            if (k + FEW < lanes_.size()) {
+                lanes_[k + FEW].symbols = symbols;
+            } else {
+                std::free(symbols.data);
+            }
+        }
     }
     Result result() const {
         for (std::size_t k = 0; k < lanes_.size(); ++k) {
@@ -248,7 +258,7 @@ Result encode(
         const Result result = lanes.result();
         if (result.status != Status::ok) return result;
         write_streams(few, streams.data() + k);
-        for (Lane& lane : few) Lanes::drop(lane.symbols);
+        lanes.pass_on(k);
     }
     for (std::size_t j = 0; j < costs.size(); ++j) {
         settle(costs[j]);

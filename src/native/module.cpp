@@ -76,12 +76,12 @@ public:
         net_.object = weights(net, "object", net_.object_features);
         net_.slot = weights(net, "slot", net_.slots);
         net_.tally = weights(net, "tally", net_.weight < 0 ? 0 : 1);
-        std::int32_t* const usual = zeros<std::int32_t>(net_.units);
-        add_columns(columns, axes, usual);
+        std::int32_t* const always = zeros<std::int32_t>(net_.units);
+        add_columns(columns, axes, always);
         net_.previous = joined_weights(net, "previous");
         net_.peer = net_.has_key ? joined_weights(net, "peer") : nullptr;
         net_.no_features = zeros<std::int32_t>(net_.pairs);
-        net_.rank_rows = ranked(net, "rank_rows", "first_row", usual);
+        net_.rank_rows = ranked(net, "rank_rows", "first_row", always);
         net_.key_rank_rows = ranked(net, "key_rank_rows", "lonely_row", net_.zeros);
         const auto all_odds = nb::cast<Array<const std::uint16_t>>(odds);
         if (all_odds.size() != ODDS) throw nb::value_error("a model has an unexpected number of odds");
@@ -205,9 +205,9 @@ private:
         return to;
     }
 
-    // Adds to `usual` what prev_rows are made relative to.
-    void add_columns(nb::handle nets, nb::sequence axes, std::int32_t* usual) {
-        std::vector<std::int32_t> own_usual(static_cast<std::size_t>(net_.units));
+    // Adds to `always` what prev_rows are less.
+    void add_columns(nb::handle nets, nb::sequence axes, std::int32_t* always) {
+        std::vector<std::int32_t> own_always(static_cast<std::size_t>(net_.units));
         auto* const columns = arena_.take<Column>(static_cast<std::size_t>(net_.columns));
         for (int j = 0; j < net_.columns; ++j) {
             const nb::object net = nets[j], axis = axes[j];
@@ -223,13 +223,15 @@ private:
             column.level = nb::cast<int>(net.attr("level"));
             add_features(column, axis.attr("features"));
             column.own = weights(net, "own", column.features);
-            column.bias = biased(net, own_usual);
-            column.own_rows = relative(net, "own_rows", column.atoms, own_usual.data());
-            column.prev_rows = relative(net, "prev_rows", column.atoms, usual);
             const int outputs = column.atoms + column.is_signed + (column.numeric ? 3 : 0);
             const auto heads = field<const std::int16_t>(net, "heads", {outputs, net_.units});
             const auto offsets = field<const std::int32_t>(net, "offsets", {outputs});
             pack_heads(arena_, column, heads.data(), offsets.data(), net_.units, level_.packed);
+            const bool is_atom = column.atoms > 0 && (!column.numeric || offsets.data()[0] > 0);
+            column.usual = is_atom ? 0 : column.atoms;
+            column.bias = biased(net, own_always);
+            column.own_rows = relative(column, net, "own_rows", own_always.data());
+            column.prev_rows = relative(column, net, "prev_rows", always);
             column.shapes = size_of(net, "tables", 0);
             const auto tables = field<const std::uint16_t>(net, "tables", {column.shapes, NODES});
             column.tables = make_tables(arena_, tables.data(), column.shapes);
@@ -265,11 +267,11 @@ private:
         return bias;
     }
 
-    // Rows of classes less that of values on the lattice, which is added to `usual`.
-    const std::int32_t* relative(nb::handle net, const char* name, int atoms, std::int32_t* usual) {
-        const auto rows = field<const std::int16_t>(net, name, {atoms + 3, net_.units});
-        add_wide(usual, rows.data() + static_cast<std::size_t>(atoms) * net_.units, net_.units);
-        return relative_rows(arena_, rows.data(), atoms + 3, net_.units, atoms);
+    // Rows of classes less that of the usual one, which is added to `always`.
+    const std::int32_t* relative(const Column& column, nb::handle net, const char* name, std::int32_t* always) {
+        const auto rows = field<const std::int16_t>(net, name, {column.atoms + 3, net_.units});
+        add_wide(always, rows.data() + column.usual * net_.units, net_.units);
+        return relative_rows(arena_, rows.data(), column.atoms + 3, net_.units, column.usual);
     }
 
     template <class T>

@@ -41,6 +41,7 @@ struct alignas(64) Table {
 // states, are 64 times those of the model.
 struct Column {
     int atoms;
+    int usual;  // a class that is likely to be frequent: its rows are added in any case
     bool numeric, is_signed;
     Base base;
     int centroid;  // which, if that is the base
@@ -51,7 +52,7 @@ struct Column {
     int pairs;
     const Feature* feature;
     const std::int16_t* own;
-    const std::int32_t* own_rows;  // (atoms + 3, units), less that of values on the lattice, the most frequent
+    const std::int32_t* own_rows;  // (atoms + 3, units), less that of the usual class
     const std::int32_t* prev_rows;  // the same
     const std::int32_t* bias;  // (units,), and what own_rows of earlier columns were less
     const std::int16_t* heads;  // (groups, units / STEP, ROWS, STEP), units as they are packed

@@ -175,10 +175,13 @@ BALER_APART void add_column(const Network& net, const Column& column, Quad& quad
 }
 
 // Adds a row to the state of a lane.
-void add_row(const Network& net, Quad& quad, int lane, const int32_t* row) {
+BALER_INLINE void add_row(const Network& net, Quad& quad, int lane, const int32_t* row) {
     int32_t* state = quad.states + U * lane;
-    for (const int32_t* const end = row + net.units; row != end; row += U, state += U * LANES) {
-        Simd::store(state, Simd::add(Simd::load(state), Simd::load(row)));
+    for (const int32_t* const end = row + net.units; row != end; row += STEP, state += STEP * LANES) {
+        BALER_UNROLL
+        for (int k = 0; k < STEP; k += U) {
+            Simd::store(state + LANES * k, Simd::add(Simd::load(state + LANES * k), Simd::load(row + k)));
+        }
     }
 }
 

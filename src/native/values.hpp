@@ -115,6 +115,14 @@ constexpr int32_t REACH[56] = {
     25267, 27549, 30067,
 };
 
+// The outputs that say where tables lie.
+struct Placing {
+    Ints location, scale, shape;
+
+    BALER_INLINE explicit Placing(const Quad& quad)
+        : location(four<Ints>(quad.outputs[0])), scale(four<Ints>(quad.outputs[1])), shape(four<Ints>(quad.outputs[2])) {}
+};
+
 // Tables that lie around numbers.
 struct Placement {
     const Table* table[LANES];
@@ -124,12 +132,11 @@ struct Placement {
     Ints scale, inverse;
     Ints edge;  // how far the first bins' edges are left of where the tables lie
 
-    Placement() = default;
-    BALER_INLINE Placement(const Column& column, const int32_t (&outputs)[ROWS][LANES], Longs base) {
-        const Longs location = widened(clamped(four<Ints>(outputs[0]), -(1 << 24), 1 << 24));
-        const Ints level = clamped(((four<Ints>(outputs[1]) + (1 << 14)) >> 15) + column.level, 0, LEVELS - 1);
+    BALER_INLINE Placement(const Column& column, const Placing& outputs, Longs base) {
+        const Longs location = widened(clamped(outputs.location, -(1 << 24), 1 << 24));
+        const Ints level = clamped(((outputs.scale + (1 << 14)) >> 15) + column.level, 0, LEVELS - 1);
         const Longs mu = base * 64 + ((location * column.unit) >> 18);
-        const Ints shape = clamped((four<Ints>(outputs[2]) + (1 << 17)) >> 18, 0, column.shapes - 1);
+        const Ints shape = clamped((outputs.shape + (1 << 17)) >> 18, 0, column.shapes - 1);
         for (int lane = 0; lane < LANES; ++lane) table[lane] = column.tables + shape[lane];
         low_bits = clamped((level >> 3) - 6, 0, 64);
         scale = level - 8 * low_bits;
@@ -167,11 +174,14 @@ BALER_INLINE Ints odds_of(const Network& net, const int32_t (&output)[LANES]) {
     return looked_up(net.odds, clamped(((four<Ints>(output) + (1 << 13)) >> 14) + ODDS / 2, 0, ODDS - 1));
 }
 
-// Calls with the number and the outputs of each decision of a column.
+// Calls with the number and the odds of each decision of a column, as long as there are lanes that have not hit.
 template <class Function>
-BALER_INLINE void for_decisions(const Network& net, const Column& column, Quad& quad, const Function& decide) {
+BALER_INLINE void for_decisions(
+    const Network& net, const Column& column, Quad& quad, const Ints& open, const Function& decide
+) {
     int at = column.numeric ? 3 : 0;
     for (int k = 0; k < column.atoms + column.is_signed; ++k, ++at) {
+        if (k > 0 && !any(open)) break;
         if (at > 0 && at % ROWS == 0) {
             for (int from = 0; from < LANES; from += L) more_outputs(net, column, quad, from, at / ROWS);
         }
@@ -229,6 +239,10 @@ struct Reader {
     uint64_t state;
     const uint8_t* next;
 
+    void leave(Quad& quad, int lane) const {
+        quad.reading[lane] = state;
+        quad.next[lane] = next;
+    }
     BALER_INLINE void refill() {
         if (state >= uint64_t(LOWEST)) return;
         uint32_t word;
@@ -266,13 +280,11 @@ void decode_escape(const Column& column, Quad& quad, int lane, Reader& reader, i
     }
 }
 
-// Reads what follows the decisions in one lane, whatever it is.
+// Reads a number in one lane, wherever it is.
 BALER_APART void decode_alone(const Column& column, const Placement& placement, Quad& quad, int lane) {
     Reader reader{quad.reading[lane], quad.next[lane]};
     const int32_t point = int32_t(reader.state & 0xffff);
-    if (!column.numeric) {
-        decode_escape(column, quad, lane, reader, 0);
-    } else if (point >= TOP_SLOT) {
+    if (point >= TOP_SLOT) {
         reader.pop(TOP_SLOT, ESCAPES);
         decode_escape(column, quad, lane, reader, placement.center[lane]);
     } else {
@@ -285,43 +297,47 @@ BALER_APART void decode_alone(const Column& column, const Placement& placement, 
         const int64_t high = (placement.first[lane] + bin) * (int64_t{1} << low_bits);
         quad.number[lane] = wrapped(high + int64_t(reader.pop_raw(low_bits)), column.period);
     }
-    quad.reading[lane] = reader.state;
-    quad.next[lane] = reader.next;
+    reader.leave(quad, lane);
+}
+
+// Reads numbers where a mask is -1.
+BALER_INLINE void decode_numbers(const Column& column, const Placing& placing, Quad& quad, Readers& readers, Ints open) {
+    const Placement placement(column, placing, four<Longs>(quad.base));
+    const Ints point = readers.points(), low_bits = placement.low_bits;
+    const Ints bin = placement.guess(point);
+    const Ints left = placement.cumulative(bin), middle = placement.cumulative(bin + 1);
+    const Ints right = placement.cumulative(bin + 2), is_second = point >= middle;
+    const Ints common = open & (left <= point) & (point < right) & (point < TOP_SLOT) & (low_bits <= PIECE);
+    const Ints start = chosen(is_second, middle, left), stop = chosen(is_second, right, middle);
+    readers.pop(start, stop - start, common);
+    const Longs high = (placement.first + widened(bin - is_second)) << widened(low_bits);
+    const Longs found = high + readers.pop_raw(low_bits, common), wide = widened(common);
+    put(quad.number, chosen(wide, wrapped(found & wide, column.period), longs(column.center)));
+    readers.leave();
+    for_lanes(bits_of(open & ~common), [&](int lane) {
+        const Placement copy = placement;
+        decode_alone(column, copy, quad, lane);
+    });
 }
 
 BALER_INLINE void decode_values(const Network& net, const Column& column, Quad& quad) {
     Readers readers(quad);
-    Placement placement;
-    if (column.numeric) placement = Placement(column, quad.outputs, four<Longs>(quad.base));
-    Ints open = four<Ints>(quad.live), which = ints(column.atoms), apart = open;
-    for_decisions(net, column, quad, [&](int k, Ints yes) {
+    const Placing placing(quad);
+    Ints open = four<Ints>(quad.live), which = ints(column.atoms);
+    for_decisions(net, column, quad, open, [&](int k, Ints yes) {
         const Ints is_so = readers.points() < yes;
         readers.pop(~is_so & yes, chosen(is_so, yes, 65536 - yes), open);
         which += is_so & open & (k - column.atoms + (k == column.atoms));
         if (k < column.atoms) open &= ~is_so;
     });
-    Longs number = longs(column.center);
-    apart = open;
-    if (column.numeric) {
-        const Ints point = readers.points(), low_bits = placement.low_bits;
-        const Ints bin = placement.guess(point);
-        const Ints left = placement.cumulative(bin), middle = placement.cumulative(bin + 1);
-        const Ints right = placement.cumulative(bin + 2), is_second = point >= middle;
-        const Ints common =
-            open & (left <= point) & (point < right) & (point < TOP_SLOT) & (low_bits <= PIECE);
-        const Ints start = chosen(is_second, middle, left), stop = chosen(is_second, right, middle);
-        readers.pop(start, stop - start, common);
-        const Longs high = (placement.first + widened(bin - is_second)) << widened(low_bits);
-        const Longs found = high + readers.pop_raw(low_bits, common), wide = widened(common);
-        number = chosen(wide, wrapped(found & wide, column.period), number);
-        apart &= ~common;
-    }
-    readers.leave();
     put(quad.which, which);
-    put(quad.number, number);
-    for_lanes(bits_of(apart), [&](int lane) {
-        const Placement copy = placement;
-        decode_alone(column, copy, quad, lane);
+    if (column.numeric && any(open)) return decode_numbers(column, placing, quad, readers, open);
+    put(quad.number, longs(column.center));
+    readers.leave();
+    for_lanes(bits_of(open), [&](int lane) {
+        Reader reader{quad.reading[lane], quad.next[lane]};
+        decode_escape(column, quad, lane, reader, 0);
+        reader.leave(quad, lane);
     });
 }
 
@@ -375,60 +391,63 @@ void push_alone(Quad& quad, Cost& cost, int lane, int start, int frequency, uint
     if (cost.probability[lane] < 1e-280) settle(cost);
 }
 
-// Puts what follows the decisions in one lane, whatever it is.
-BALER_APART void encode_alone(const Column& column, const Placement& placement, Quad& quad, int lane, Cost& cost) {
-    const int64_t number = quad.number[lane];
+// Puts an escape: a number that lies anywhere, or that there is none.
+void encode_escape(const Column& column, Quad& quad, Cost& cost, int lane, int start, int frequency, int64_t center) {
     const bool verbatim = quad.which[lane] == column.atoms + 2;
-    int64_t center = 0;
-    if (column.numeric) {
-        center = placement.center[lane];
-        const int low_bits = placement.low_bits[lane];
-        const int64_t turned = column.period == 0 ? number : center + wrapped(number - center, column.period);
-        const int64_t bin = (turned >> low_bits) - placement.first[lane];
-        if (!verbatim && wrapped(number, column.period) == number && 0 <= bin && bin < BINS) {
-            const int start = placement.cumulative(ints(int32_t(bin)))[lane];
-            const int stop = placement.cumulative(ints(int32_t(bin) + 1))[lane];
-            return push_alone(quad, cost, lane, start, stop - start, uint64_t(turned), low_bits);
-        }
-    }
-    const int64_t apart = number - center;
+    const int64_t apart = quad.number[lane] - center;
     const uint64_t code = uint64_t(apart) << 1 ^ uint64_t(apart >> 63);
-    const uint64_t length = uint64_t(verbatim ? VERBATIM : length_of(code));
-    const int start = column.numeric ? TOP_SLOT : 0, frequency = column.numeric ? ESCAPES : 65536;
-    push_alone(quad, cost, lane, start, frequency, length, ESCAPE_BITS);
-    if (!verbatim) push_alone(quad, cost, lane, 0, 65536, code, int(length));
+    const int length = verbatim ? VERBATIM : length_of(code);
+    push_alone(quad, cost, lane, start, frequency, uint64_t(length), ESCAPE_BITS);
+    if (!verbatim) push_alone(quad, cost, lane, 0, 65536, code, length);
+}
+
+// Puts a number of one lane, wherever it is, or that there is none.
+BALER_APART void encode_alone(const Column& column, const Placement& placement, Quad& quad, int lane, Cost& cost) {
+    const int64_t number = quad.number[lane], center = placement.center[lane];
+    const int low_bits = placement.low_bits[lane];
+    const int64_t turned = column.period == 0 ? number : center + wrapped(number - center, column.period);
+    const int64_t bin = (turned >> low_bits) - placement.first[lane];
+    const bool fits = quad.which[lane] != column.atoms + 2 && wrapped(number, column.period) == number;
+    if (!fits || bin < 0 || bin >= BINS) {
+        return encode_escape(column, quad, cost, lane, TOP_SLOT, ESCAPES, center);
+    }
+    const int start = placement.cumulative(ints(int32_t(bin)))[lane];
+    const int stop = placement.cumulative(ints(int32_t(bin) + 1))[lane];
+    push_alone(quad, cost, lane, start, stop - start, uint64_t(turned), low_bits);
+}
+
+// Puts numbers where a mask is -1.
+BALER_INLINE void encode_numbers(const Column& column, const Placing& placing, Quad& quad, Cost& cost, Ints open) {
+    const Placement placement(column, placing, four<Longs>(quad.base));
+    const Ints sought = open & (four<Ints>(quad.which) != column.atoms + 2);
+    const Longs number = four<Longs>(quad.number) & widened(sought), center = placement.center;
+    Longs turned = number;
+    if (column.period != 0) turned = center + wrapped(number - center, column.period);
+    const Longs fits = wrapped(number, column.period) == number;
+    const Longs bin = shifted(turned, widened(placement.low_bits)) - placement.first;
+    const Longs inside = fits & (bin >= 0) & (bin < BINS);
+    const Ints common = sought & narrowed(inside) & (placement.low_bits <= PIECE);
+    const Ints index = narrowed(bin & inside), start = placement.cumulative(index);
+    const Ints stop = placement.cumulative(index + 1), raw_bits = common & placement.low_bits;
+    push(quad, cost, start, stop - start, raw(turned, raw_bits), common);
+    cost.bits += raw_bits[0] + raw_bits[1] + raw_bits[2] + raw_bits[3];
+    for_lanes(bits_of(open & ~common), [&](int lane) {
+        const Placement copy = placement;
+        encode_alone(column, copy, quad, lane, cost);
+    });
 }
 
 BALER_INLINE void encode_values(const Network& net, const Column& column, Quad& quad, Cost& cost) {
-    Placement placement;
-    if (column.numeric) placement = Placement(column, quad.outputs, four<Longs>(quad.base));
+    const Placing placing(quad);
     const Ints which = four<Ints>(quad.which);
     Ints open = four<Ints>(quad.live);
-    for_decisions(net, column, quad, [&](int k, Ints yes) {
+    for_decisions(net, column, quad, open, [&](int k, Ints yes) {
         const Ints is_so = which == k + (k == column.atoms);
         push(quad, cost, ~is_so & yes, chosen(is_so, yes, 65536 - yes), Longs{}, open);
         if (k < column.atoms) open &= ~is_so;
     });
-    Ints apart = open;
-    if (column.numeric) {
-        const Ints sought = open & (which != column.atoms + 2);
-        const Longs number = four<Longs>(quad.number) & widened(sought), center = placement.center;
-        Longs turned = number;
-        if (column.period != 0) turned = center + wrapped(number - center, column.period);
-        const Longs fits = wrapped(number, column.period) == number;
-        const Longs bin = shifted(turned, widened(placement.low_bits)) - placement.first;
-        const Longs inside = fits & (bin >= 0) & (bin < BINS);
-        const Ints common = sought & narrowed(inside) & (placement.low_bits <= PIECE);
-        const Ints index = narrowed(bin & inside), start = placement.cumulative(index);
-        const Ints stop = placement.cumulative(index + 1), raw_bits = common & placement.low_bits;
-        push(quad, cost, start, stop - start, raw(turned, raw_bits), common);
-        cost.bits += raw_bits[0] + raw_bits[1] + raw_bits[2] + raw_bits[3];
-        apart &= ~common;
-    }
-    for_lanes(bits_of(apart), [&](int lane) {
-        const Placement copy = placement;
-        encode_alone(column, copy, quad, lane, cost);
-    });
+    if (column.numeric && any(open)) return encode_numbers(column, placing, quad, cost, open);
+    for_lanes(bits_of(open), [&](int lane) { encode_escape(column, quad, cost, lane, 0, 65536, 0); });
 }
 
 // Reports what the axes of a task do not have.
