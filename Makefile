@@ -45,6 +45,7 @@ bench: $(VENV)/.dev
 	$(BENCH)/learned.py $(QCD) --policy benchmarks/policies/nano.toml --unseen $(dir $(QCD))zprime_5k.root --unseen $(dir $(QCD))ttbar_5k.root --minutes 13
 	$(BENCH)/learned.py $(QCD) --policy benchmarks/policies/coarse.toml --unseen $(dir $(QCD))zprime_5k.root --unseen $(dir $(QCD))ttbar_5k.root --minutes 5
 	$(BENCH)/speed.py $(QCD) --policy benchmarks/policies/nano.toml
+	$(BENCH)/kernel.py
 	$(BENCH)/memory.py $(QCD) --policy benchmarks/policies/nano.toml
 	-$(BENCH)/fuzz.py
 	$(BENCH)/page.py
