@@ -22,7 +22,9 @@ Array = npt.NDArray[Any]
 Columns = Mapping[str, Array]
 
 EVENTS = 2000
-QUICK = Settings(steps=150, hidden=32, shapes=2, device="cpu")
+MANY = 1e6
+"""Times that a model is used: its size does not matter."""
+QUICK = Settings(steps=250, hidden=32, shapes=2, device="cpu")
 
 
 def table(columns: Columns) -> tuple[Schema, Chunk]:
@@ -121,4 +123,4 @@ def trained(
     made = design(schema, sample.trained, policy, wanted)
     recipe = plan(schema, sample.held_out, policy)
     plain = without_model(schema, recipe, sample.held_out, columns_read(made))
-    return Trained(sample, made, plain, learn(sample, made, plain, settings))
+    return Trained(sample, made, plain, learn(sample, made, plain, settings, uses=MANY))

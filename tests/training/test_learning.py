@@ -113,7 +113,7 @@ def test_categories_and_decisions_are_learned() -> None:
         "good": kind > 2,
         "code": np.where(slip, 7, 10 * kind).astype(np.uint16),
     }
-    found = trained(columns, settings=replace(QUICK, steps=300))
+    found = trained(columns, settings=replace(QUICK, steps=500))
     assert not any(axis.numeric for axis in found.design.axes)
     slips = -0.05 * math.log2(0.05) - 0.95 * math.log2(0.95)
     total = sum(found.column(name)[1] for name in columns)

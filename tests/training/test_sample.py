@@ -16,14 +16,17 @@ def written(path: Path, **columns: np.ndarray) -> Path:
     return path
 
 
-def test_the_last_events_of_every_source_are_held_out(tmp_path: Path) -> None:
-    a = written(tmp_path / "a.npz", x=np.arange(1000))
+def test_events_everywhere_are_held_out_of_every_source(tmp_path: Path) -> None:
+    a = written(tmp_path / "a.npz", x=np.arange(1600))
     b = written(tmp_path / "b.npz", x=np.arange(5000, 5400))
     sample = sample_of([a, b], 1 << 20)
     assert sample.sources == ("a.npz", "b.npz")
-    assert sample.trained.columns["x"].tolist() == [*range(850), *range(5000, 5340)]
-    assert sample.held_out.columns["x"].tolist() == [*range(850, 1000), *range(5340, 5400)]
-    assert sample.entries == 1400
+    held = sample.held_out.columns["x"].tolist()
+    assert held[: 16 * 15] == [i for i in range(1600) if i % 100 >= 85]
+    assert held[16 * 15 :] == [i for i in range(5000, 5400) if (i - 5000) % 25 >= 21]
+    both = sorted(held + sample.trained.columns["x"].tolist())
+    assert both == [*range(1600), *range(5000, 5400)]
+    assert sample.entries == 2000
     assert not sample.notes
 
 

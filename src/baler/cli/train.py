@@ -124,7 +124,7 @@ def train(
 
     The model makes these files, and others like them, smaller: `baler compress --model TARGET`.
     Bounds are those that such files will be compressed with. All SOURCE files have the same
-    columns. Their last events, 15 % of each, are not trained on: all figures are theirs.
+    columns. Of each, 15 % of the events are not trained on: all figures are theirs.
 
     Press Ctrl-C to interrupt a training; the same command goes on with it, from a file beside
     TARGET whose name ends in .partial. Training needs PyTorch: pip install 'baler[train]'.

@@ -71,13 +71,14 @@ def train_for_file(
     need_torch()
     from baler.training.design import design
     from baler.training.learning import columns_of, learn, made_of
-    from baler.training.measure import columns_read, without_model
+    from baler.training.measure import columns_read, without_model, worth_learning
 
     if chunk.entries < LEAST_EVENTS:
         return None, (f"no model; {chunk.entries} events are too few to train one",)
     policy = resolved(schema, recipe)
     wanted, notes = learnable(schema, policy, columns)
     sample = Sample.of(schema, [chunk], entries)
+    wanted = worth_learning(schema, recipe, sample.held_out, wanted)
     made = design(schema, sample.trained, policy, wanted)
     read = columns_read(made)
     whole, held = (without_model(schema, recipe, part, read) for part in (chunk, sample.held_out))
@@ -92,7 +93,13 @@ def train_for_file(
         why = f"no model; what can be learned takes {total}, too little to pay for one"
         return None, (why, *notes)
     learned = learn(
-        sample, replace(made, collections=parts), held, settings, tell=progress, widths=widths
+        sample,
+        replace(made, collections=parts),
+        held,
+        settings,
+        tell=progress,
+        widths=widths,
+        uses=1.0,
     )
     saved = []
     for part in learned:

@@ -29,15 +29,22 @@ WEIGHT = 1 << 10
 """Steps of weights and rows in 1."""
 TABLE = 16
 """Numbers of tables are multiples of this."""
+RARE = 0.002
+"""A shape that places a smaller part of a column's numbers is not kept."""
 OUTPUT = 1 << 18
 """Steps of outputs in 1."""
 
 
-def frozen(net: Net, axes: Sequence[Axis], plan: CollectionDesign) -> CollectionNet:
-    """Return the integer network of a collection."""
+def frozen(net: Net, axes: Sequence[Axis], plan: CollectionDesign, used: Array) -> CollectionNet:
+    """Return the integer network of a collection.
+
+    ``used`` says how often each shape is, (numeric columns, shapes): what is rarely used gives way
+    to its neighbour, which takes no space in the model.
+    """
     columns = []
     feature = slot = number = 0
     tables = shape_tables(net)
+    tables = np.take_along_axis(tables, instead(used)[..., None], 1)
     for j, part in enumerate(plan.columns):
         axis = axes[part.axis]
         after = feature + net.sizes[j], slot + net.classes[j]
@@ -78,6 +85,15 @@ def frozen(net: Net, axes: Sequence[Axis], plan: CollectionDesign) -> Collection
         orphan_row=_int16(net.orphan),
         lonely_row=_int16(net.lonely),
     )
+
+
+def instead(used: Array) -> Array:
+    """Return which shape each shape is given as: itself, or the nearest that is used enough."""
+    shapes = np.arange(used.shape[1])
+    rare = used < RARE * np.maximum(used.sum(1, keepdims=True), 1)
+    rare[np.arange(len(used)), used.argmax(1)] = False
+    apart = np.abs(shapes[:, None] - shapes)[None] + used.shape[1] * rare[:, None, :]
+    return np.asarray(apart.argmin(-1))
 
 
 def odds() -> Array:

@@ -25,7 +25,7 @@ from baler.training.checkpoint import Checkpoint
 from baler.training.dataset import Dataset
 from baler.training.design import CollectionDesign, Design, as_decoded
 from baler.training.freeze import frozen, odds
-from baler.training.loop import Progress, bits_of, train_net
+from baler.training.loop import Progress, bits_of, shapes_used, train_net
 from baler.training.measure import Floats, Plain, with_model
 from baler.training.net import Net
 from baler.training.results import Figures, Step
@@ -34,8 +34,8 @@ from baler.training.settings import Settings
 
 PAYS = 0.99
 """A network is kept if it makes held-out events smaller by this factor at least."""
-HOPELESS = 1.15
-"""A training ends early if it stays behind what is there without a model by this factor."""
+USES = 20.0
+"""Times the events of its sources that a model is made for, if it is made for many files."""
 LEAST_SHARE = 0.04
 """Of the time, for a collection."""
 
@@ -96,10 +96,12 @@ def learn(
     checkpoint: Checkpoint | None = None,
     tell: Tell | None = None,
     widths: Mapping[str, int] | None = None,
+    uses: float = USES,
 ) -> list[Learned]:
     """Train a network for each collection of a design; ``plain`` are the held-out events.
 
-    ``widths`` are numbers of hidden units by counts, if they are not those of the settings.
+    ``widths`` are numbers of hidden units by counts, if they are not those of the settings. The
+    model is to pay for itself on ``uses`` times as many events as all sources have.
     """
     marginals = [plain.bits(columns_of(design, part)) for part in design.collections]
     shares = _shares(design, plain, marginals)
@@ -117,13 +119,13 @@ def learn(
             minutes=settings.minutes * share,
             hidden=(widths or {}).get(part.counts, settings.hidden),
         )
-        hopeless = HOPELESS * float(marginal.sum())
         net, held, state = _train(
-            trained, held_out, design, part, own, checkpoint, report, hopeless
+            trained, held_out, design, part, own, checkpoint, report, marginal, uses / sample.part
         )
         spent += share * min(1.0, state.spent / (60 * own.minutes)) if not settings.steps else share
         floating = float(bits_of(net, held, held.size).sum())
-        whole = frozen(net.to("cpu"), design.axes, part)
+        used = shapes_used(net, held)
+        whole = frozen(net.to("cpu"), design.axes, part, used.numpy())
         coded = with_model(Model(design.axes, (whole,), odds()), 0, plain)
         found[i] = Learned(
             net=whole,
@@ -174,7 +176,8 @@ def _train(
     settings: Settings,
     checkpoint: Checkpoint | None,
     report: Callable[[float, float], None],
-    hopeless: float,
+    marginal: Floats,
+    uses: float,
 ) -> tuple[Net, Batches, Progress]:
     """Return a trained network, the held-out objects, and what became of its training."""
     device = settings.torch_device()
@@ -196,7 +199,8 @@ def _train(
             seed=settings.seed,
             start=None if checkpoint is None else checkpoint.load(part.counts),
             report=report,
-            hopeless=hopeless,
+            marginal=torch.from_numpy(marginal).float(),
+            price=1 / (uses * data.size),
             keep=keep,
         )
         keep(state)

@@ -22,6 +22,8 @@ PEAK_RATE = 3e-3
 WARM_UP = 150
 PATIENCE = 0.3
 """Part of a training after which it ends if it is hopeless."""
+HOPELESS = 0.998
+"""It is, if columns take more than this part of what they take without a model."""
 EVALUATED = 16384
 """Held-out objects that a state is judged by while training."""
 
@@ -54,11 +56,14 @@ def train_net(
     seed: int,
     start: Progress | None,
     report: Report,
-    hopeless: float,
+    marginal: Tensor,
+    price: float,
     keep: Callable[[Progress], None],
 ) -> Progress:
     """Train for so many steps, or seconds if they are None; the net ends in its best state.
 
+    ``marginal`` are the bits that each column takes without a model, which will be used wherever
+    it is better; ``price`` is what a bit of the model costs, in bits of an object.
     ``keep`` is called every half minute, and before KeyboardInterrupt leaves, with what is needed
     to resume.
     """
@@ -89,7 +94,7 @@ def train_net(
                 where = _batch(seed, now.step, data.size).to(net.bias.device)
                 bits = net(data.pick(where)).sum(1).mean()
                 optimizer.zero_grad(set_to_none=True)
-                bits.backward()
+                (bits + price * net.model_bits()).backward()
                 torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
                 optimizer.step()
                 now.step += 1
@@ -102,11 +107,13 @@ def train_net(
                     now.next_look = done() + 0.05
                     own = copy.deepcopy(net.state_dict())
                     net.load_state_dict(average, strict=False)
-                    held_bits = float(bits_of(net, held, EVALUATED).sum())
+                    each = bits_of(net, held, EVALUATED).cpu()
+                    held_bits = float(torch.minimum(each, marginal).sum())
                     if held_bits < now.best_bits:
                         now.best_bits, now.best = held_bits, copy.deepcopy(average)
                     net.load_state_dict(own)
-                    now.ended = done() > PATIENCE and now.best_bits > hopeless
+                    limit = HOPELESS * float(marginal.sum())
+                    now.ended = done() > PATIENCE and now.best_bits > limit
                     report(min(1.0, done()), held_bits)
                 if time.monotonic() - kept > 30:
                     kept = time.monotonic()
@@ -127,6 +134,14 @@ def bits_of(net: Net, data: Batches, most: int) -> Tensor:
     with torch.no_grad():
         parts = [net(data.pick(part.to(net.bias.device))) for part in torch.split(where, 4096)]
     return torch.cat(parts).mean(0)
+
+
+def shapes_used(net: Net, data: Batches) -> Tensor:
+    """Return how many of at most some objects' numbers each shape places."""
+    where = torch.linspace(0, data.size - 1, min(EVALUATED, data.size)).long()
+    with torch.no_grad():
+        parts = (net.shapes_used(data.pick(w.to(net.bias.device))) for w in torch.split(where, 4096))
+        return torch.stack(list(parts)).sum(0).cpu()
 
 
 def _schedule(part: float, step: int) -> float:

@@ -29,6 +29,11 @@ from baler.training.design import Design
 
 Floats = npt.NDArray[np.float64]
 
+FREE = 0.01
+"""A column of which a value takes fewer bits without a model is not worth a place in a network."""
+FREE_BYTES = 16
+"""Of a payload, whatever is in it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plain:
@@ -77,6 +82,19 @@ def without_model(schema: Schema, recipe: Recipe, chunk: Chunk, wanted: Iterable
         bounds={names[at]: recipe.columns[at].bound for at in decoded},
         sizes=sizes,
     )
+
+
+def worth_learning(schema: Schema, recipe: Recipe, chunk: Chunk, wanted: Iterable[str]) -> set[str]:
+    """Return the columns wanted but for those that are next to free without a model.
+
+    These follow from others by a formula or a table, are constant, or nearly so.
+    """
+    plain = without_model(schema, recipe, chunk, wanted)
+
+    def is_free(name: str) -> bool:
+        return 8 * (plain.sizes[name] - FREE_BYTES) < FREE * plain.originals[name].size
+
+    return {name for name in wanted if not is_free(name)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,6 +24,10 @@ COMPONENTS = 3
 """Logistic distributions that a shape is mixed of, besides an exponential one to either side."""
 TOP_ACTIVATION = 8191 / 256
 LN2 = math.log(2)
+STATIC = ("shapes", "offsets")
+"""Parameters that are no weights."""
+STEP = 2.0**-9
+"""Below this a weight takes next to nothing in a model."""
 
 
 class _Clamp(torch.autograd.Function):
@@ -144,15 +148,15 @@ class Net(nn.Module):
             return nn.Parameter(torch.zeros(*shape))
 
         slots = sum(self.classes)
-        self.own = weights(self.features, hidden)
-        self.own_rows = weights(slots, hidden)
+        self.own = zeros(self.features, hidden)
+        self.own_rows = zeros(slots, hidden)
         self.previous = zeros(self.features, hidden)
         self.prev_rows = zeros(slots, hidden)
         self.event = zeros(widths[0], hidden)
         self.parent = zeros(widths[1], hidden)
         self.object = zeros(widths[2], hidden)
-        self.tally = weights(int(plan.weight >= 0), hidden)
-        self.slot = weights(plan.slots, hidden)
+        self.tally = zeros(int(plan.weight >= 0), hidden)
+        self.slot = zeros(plan.slots, hidden)
         self.peer = zeros(self.features if self.has_key else 0, hidden)
         self.bias = weights(hidden)
         self.first = zeros(hidden)
@@ -161,7 +165,7 @@ class Net(nn.Module):
         self.rank = zeros(ROWS, hidden)
         self.left = zeros(ROWS, hidden)
         self.key_rank = zeros(ROWS, hidden)
-        self.column_bias = weights(len(self.axes), hidden)
+        self.column_bias = zeros(len(self.axes), hidden)
         self.heads = nn.ParameterList(
             weights(self.outputs(j), hidden, scale=0.03) for j in range(len(self.axes))
         )
@@ -189,6 +193,26 @@ class Net(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the bits of each column of each object, (batch, columns)."""
+        total, heads = self._outputs(batch)
+        if self.numeric:
+            numbers = self._numbers(heads, batch["residuals"]) * self._coded(batch)
+            total = total.index_add(1, torch.tensor(self.numeric, device=total.device), numbers)
+        return total / LN2
+
+    def shapes_used(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return how many numbers each shape places, (numeric columns, shapes)."""
+        _, heads = self._outputs(batch)
+        chosen = (heads[..., 2].clamp(0, self.shapes_count - 1) + 0.5).floor().long()
+        each = functional.one_hot(chosen, self.shapes_count) * self._coded(batch)[..., None]
+        return each.sum(0)
+
+    def _coded(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return which values have numbers, (batch, numeric columns)."""
+        kind = batch["classes"][:, self.numeric]
+        return (kind == self.on) | (kind == self.on + 1)
+
+    def _outputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return nats of decisions, (batch, columns), and outputs for numbers, (.., numeric, 3)."""
         own = batch["features"]
         marks = self._marks(batch["classes"])
         state = self._context(batch)
@@ -209,15 +233,13 @@ class Net(nn.Module):
             feature, slot = after
             if j == 0 and self.has_key:
                 state = state + self._family(batch)
-        total = torch.stack(bits, 1)
-        if heads:
-            numbers = self._numbers(torch.stack(heads, 1), batch["residuals"])
-            kind = batch["classes"][:, self.numeric]
-            coded = (kind == self.on) | (kind == self.on + 1)
-            total = total.index_add(
-                1, torch.tensor(self.numeric, device=total.device), numbers * coded
-            )
-        return total / LN2
+        none = own.new_zeros(len(own), 0, 3)
+        return torch.stack(bits, 1), torch.stack(heads, 1) if heads else none
+
+    def model_bits(self) -> Tensor:
+        """Return about how many bits the weights take in a model."""
+        weights = [value for name, value in self.named_parameters() if not name.startswith(STATIC)]
+        return torch.stack([torch.log2(1 + w.abs() / STEP).sum() for w in weights]).sum()
 
     def _activation(self, state: Tensor) -> Tensor:
         rectified, plain = state[:, :-LINEAR], state[:, -LINEAR:]

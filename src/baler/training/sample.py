@@ -14,7 +14,9 @@ from baler.errors import UsageError, some
 from baler.io import Source, open_source
 
 HELD_OUT = 0.15
-"""Part of the events of every source, its last ones, that a model is judged by."""
+"""Part of the events of every source that a model is judged by."""
+RUNS = 16
+"""In which these lie, evenly spread: a source may change from its beginning to its end."""
 LEAST_EVENTS = 200
 LEAST_BYTES = 1 << 16
 """Of a chunk that is read."""
@@ -40,7 +42,7 @@ class Sample:
         sources: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
     ) -> Sample:
-        """Hold out the last events of each run."""
+        """Hold out events of each chunk."""
         trained, held = zip(*_cut(schema, runs), strict=True)
         return cls(schema, join_chunks(trained), join_chunks(held), entries, sources, notes)
 
@@ -59,9 +61,9 @@ def sample_of(
 ) -> Sample:
     """Return events of all sources, of which at most ``most_bytes`` are kept in memory.
 
-    Of a source that is larger than its share, runs of events are taken evenly spread over it, and
-    the last events of each run are held out. Raises UsageError if sources differ in their columns,
-    or if they have or if there is room for too few events.
+    Of a source that is larger than its share, runs of events are taken evenly spread over it.
+    Raises UsageError if sources differ in their columns, or if they have or if there is room for
+    too few events.
     """
     if not sources:
         raise UsageError("there is nothing to train on: no source is given")
@@ -107,10 +109,12 @@ def _spread(source: Source, share: int) -> list[Chunk]:
 
 
 def _cut(schema: Schema, parts: Iterable[Chunk]) -> Iterator[tuple[Chunk, Chunk]]:
-    """Yield what is trained on and what is held out of each run of events."""
+    """Yield what is trained on and what is held out, by turns, of each chunk."""
     for part in parts:
-        cut = part.entries - round(HELD_OUT * part.entries)
-        yield slice_chunk(schema, part, 0, cut), slice_chunk(schema, part, cut, part.entries)
+        for run in range(RUNS):
+            first, last = (part.entries * k // RUNS for k in (run, run + 1))
+            cut = last - round(HELD_OUT * (last - first))
+            yield slice_chunk(schema, part, first, cut), slice_chunk(schema, part, cut, last)
 
 
 def _check_same(first: Schema, first_name: str, other: Schema, other_name: str) -> None:

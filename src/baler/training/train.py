@@ -48,11 +48,12 @@ def train(
     """Train a model on one or several files of a schema and write it.
 
     ``bounds`` and ``policy`` are those of `compress`. ``columns`` has patterns, separated by
-    commas, of the columns to learn. The last 15 % of every file's events are held out; all figures
-    are theirs. With ``steps`` (of every network) instead of ``minutes`` the same seed gives the
-    same model on the same machine. An interrupted training goes on where it was when it is started
-    again with the same arguments; until then its state lies beside the target, with ``.partial``
-    at the end of its name. Nothing is written if no network makes anything smaller.
+    commas, of the columns to learn. Of every file 15 % of the events, in runs spread over it, are
+    held out; all figures are theirs. With ``steps`` (of every network) instead of ``minutes`` the
+    same seed gives the same model on the same machine. An interrupted training goes on where it was
+    when it is started again with the same arguments; until then its state lies beside the target,
+    with ``.partial`` at the end of its name. Nothing is written if no network makes anything
+    smaller.
 
     Raises UsageError (bad bounds, nothing to learn, too few events, PyTorch is not installed),
     SourceError, OSError.
@@ -64,7 +65,7 @@ def train(
     settings.torch_device()
     from baler.training.design import design
     from baler.training.learning import checkpoint_of, learn, made_of
-    from baler.training.measure import columns_read, without_model
+    from baler.training.measure import columns_read, without_model, worth_learning
 
     asked = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else Policy()
     asked = asked.then(Policy.of(bounds or {}))
@@ -73,6 +74,7 @@ def train(
     wanted, notes = learnable(sample.schema, asked, columns)
     recipe = plan(sample.schema, sample.trained, asked)
     notes += range_notes(sample.schema, asked, recipe)
+    wanted = worth_learning(sample.schema, recipe, sample.held_out, wanted)
     made = design(sample.schema, sample.trained, resolved(sample.schema, recipe), wanted)
     if not made.collections:
         raise UsageError(
