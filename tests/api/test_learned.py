@@ -11,7 +11,7 @@ import pytest
 import uproot
 
 import baler
-from baler.api import Inspection
+from baler.api import Inspection, models
 from baler.core.chunk import Chunk, join_chunks
 from baler.errors import FormatError, MissingModel, NotABalerFile, UsageError
 from baler.learned.model import Model
@@ -124,13 +124,26 @@ def test_what_compress_says_of_a_model(original: Path, model: Path, tmp_path: Pa
     assert held.notes == kept.notes == plain.notes
 
 
-def test_a_model_that_is_not_worth_its_bytes_is_noted(tmp_path: Path, model: Path) -> None:
+def test_of_a_model_what_is_not_worth_its_bytes_is_left_out(tmp_path: Path, model: Path) -> None:
     original = write_root(tmp_path / "few.root", fitted.events(20, 1))
     done = compress(original, tmp_path / "few.baler", model=model)
-    (note,) = done.notes
-    assert note.startswith(f"the model takes {model.stat().st_size} B and saves ")
+    assert done.notes[0].startswith("left out are the networks of Jet, Cand: they take ")
+    assert done.model_bytes < model.stat().st_size
+    assert done.notes[1].startswith(f"the model takes {done.model_bytes} B and saves ")
     done = compress(original, tmp_path / "b.baler", model=model, reference_model=True)
     assert done.notes == ()
+
+
+def test_a_model_that_saves_nothing_is_left_out(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = write_root(tmp_path / "few.root", fitted.events(20, 1))
+    monkeypatch.setattr(models, "paying", lambda saved, size: [False] * len(saved))
+    done = compress(original, tmp_path / "few.baler", model=model)
+    (note,) = done.notes
+    assert note.startswith(f"the model would take {model.stat().st_size} B and save about ")
+    assert (done.model, done.model_bytes) == ("", 0)
+    assert baler.verify(original, tmp_path / "few.baler").ok
 
 
 def test_a_model_of_other_columns(tmp_path: Path, model: Path, chunk: Chunk) -> None:

@@ -38,9 +38,9 @@ def test_a_table_says_what_came_of_it(pairs: Path, tmp_path: Path, baler: Baler)
     result = baler("train", pairs, "-o", target, *QUICK)
     head, _, row, held, freezing, last = [line for line in result.stdout.splitlines() if line]
     assert head.split()[:3] == ["collection", "objects", "columns"]
-    assert row.split()[:3] == ["events", "300", "2"]
+    assert row.split()[:3] == ["events", "304", "2"]
     assert row.split()[-1] == "yes"
-    assert held.endswith(", in 300 events held out of 2,000;")
+    assert held.endswith(", in 304 events held out of 2,000;")
     assert freezing.startswith("freezing: ")
     assert last.startswith(f"{target}: ")
     assert "SHA-256" in last

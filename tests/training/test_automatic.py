@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("torch")
 
 import baler
+from baler.learned.subset import paying
 from baler.planning import Policy, plan
 from baler.training import ForThisFile, Settings, automatic
-from baler.training.automatic import paying
 from baler.training.train import resolved
 
 from .tables import family, pair, table

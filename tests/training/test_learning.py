@@ -15,8 +15,8 @@ from baler.learned.axis import Axis  # noqa: E402
 from baler.learned.inputs import task_of  # noqa: E402
 from baler.learned.model import Model  # noqa: E402
 from baler.learned.network import Base  # noqa: E402
+from baler.learned.subset import model_of  # noqa: E402
 from baler.training.freeze import odds  # noqa: E402
-from baler.training.learning import model_of  # noqa: E402
 
 from .tables import EVENTS, QUICK, Trained, crowd, family, pair, trained  # noqa: E402
 
@@ -59,7 +59,7 @@ def test_freezing_costs_less_than_a_percent(pairs: Trained, families: Trained) -
 
 
 def test_torch_gives_the_outputs_of_the_integer_network(families: Trained) -> None:
-    model = model_of(families.design.axes, [part.net for part in families.learned], {})
+    model = model_of(families.design.axes, [part.net for part in families.learned], odds(), {})
 
     def product(left: batch.Floats, right: batch.Floats) -> batch.Floats:
         return (torch.from_numpy(left) @ torch.from_numpy(np.ascontiguousarray(right))).numpy()
@@ -154,7 +154,7 @@ def test_what_is_the_sum_of_others_costs_little() -> None:
 
 def test_a_model_has_only_the_axes_that_it_needs(families: Trained) -> None:
     (jets,) = (part.net for part in families.learned if part.name == "Jet")
-    model = model_of(families.design.axes, [jets], {})
+    model = model_of(families.design.axes, [jets], odds(), {})
     named = {axis.column for axis in model.axes}
     assert {"Jet_eta", "Jet_phi"} <= named
     assert not {name for name in named if name.startswith("PF_")}

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from baler.container import UsedModel
+from baler.container import UsedModel, Writer
 from baler.container.context import noting
+from baler.container.joint import own_columns
 from baler.container.layout import MAX_MODEL_BYTES
 from baler.container.storage import Storage
-from baler.core.chunk import Chunk
+from baler.core.chunk import Chunk, slice_chunk
 from baler.core.recipe import Recipe
 from baler.core.schema import Schema
-from baler.errors import Corrupt, UsageError
+from baler.core.size import format_size
+from baler.errors import Corrupt, UsageError, some
 from baler.learned.model import Model
+from baler.learned.subset import paying, subset
 from baler.planning import Policy, learned_groups, plan
 
 GivenModel = str | os.PathLike[str] | Model | None
@@ -25,6 +30,9 @@ ModelMaker = Callable[[Schema, Recipe, Chunk, int], tuple[Model | None, tuple[st
 not worth it. Says why, in notes."""
 
 NONE = "none"
+TRIAL_EVENTS = 1000
+TRIAL_PART = 1 / 16
+"""Of the first chunk, at least `TRIAL_EVENTS`, is compressed to see which networks pay."""
 
 
 def load(given: GivenModel) -> Model | None:
@@ -75,6 +83,62 @@ class Asked:
             if made is None:
                 return recipe, None, reasons
             model = made
+        elif self.embedded:
+            part, reasons = worth_embedding(model, schema, first, policy, entries)
+            if part is None:
+                return plan(schema, first, policy), None, reasons
+            model = part
         groups, notes = learned_groups(model, schema, policy)
         used = UsedModel(model, self.embedded, self.name)
         return plan(schema, first, policy, groups), used, (*reasons, *notes)
+
+
+def worth_embedding(
+    model: Model, schema: Schema, first: Chunk, policy: Policy, entries: int
+) -> tuple[Model | None, tuple[str, ...]]:
+    """Return the networks that will save more bytes of a file than they take in it, and notes.
+
+    ``first`` is the first chunk of the file, of so many entries; the beginning of it is compressed
+    for a trial. Raises UsageError if the model is for other columns.
+    """
+    size = max(TRIAL_EVENTS, round(TRIAL_PART * first.entries))
+    trial = slice_chunk(schema, first, 0, min(size, first.entries))
+    if not trial.entries:
+        return model, ()
+    groups, notes = learned_groups(model, schema, policy)
+    usable = {group.network for group in groups}
+    recipe = plan(schema, trial, policy, groups)
+    with (
+        tempfile.TemporaryDirectory(prefix="baler-") as folder,
+        Writer(
+            Path(folder) / "trial.baler", schema, recipe, model=UsedModel(model, embedded=False)
+        ) as writer,
+    ):
+        writer.write(trial)
+    saved = [0.0] * len(model.collections)
+    for number in (group.network for group in groups if group.network is not None):
+        names = own_columns(model, number)
+        bytes_saved = sum(writer.statistics[name].saved_bytes for name in names)
+        saved[number] = bytes_saved * entries / trial.entries
+
+    def size_of(kept: Sequence[bool]) -> int:
+        return len(subset(model, kept).pack()) if any(kept) else 0
+
+    kept = paying(saved, size_of)
+    if all(kept):
+        return model, ()
+    everything = [True] * len(kept)
+    if not any(kept):
+        return None, (
+            *notes,
+            f"the model would take {format_size(size_of(everything))} and save about "
+            f"{format_size(max(0, round(sum(saved))))}; it is left out",
+        )
+    left = [
+        net.name for number, (net, keep) in enumerate(zip(model.collections, kept, strict=True))
+        if number in usable and not keep
+    ]  # fmt: skip
+    if left:
+        takes = format_size(size_of(everything) - size_of(kept))
+        notes += (f"left out are the networks of {some(left)}: they take {takes} and save less",)
+    return subset(model, kept), notes

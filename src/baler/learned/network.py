@@ -123,6 +123,16 @@ class CollectionNet:
         """Number of hidden units."""
         return self.bias.size
 
+    @property
+    def name(self) -> str:
+        """What people call the collection."""
+        return collection_name(self.counts)
+
+
+def collection_name(counts: str) -> str:
+    """Return what people call a collection: its counts without their "n"."""
+    return counts.removeprefix("n") or "events"
+
 
 def source_width(axis: Axis) -> int:
     """Return how many features a column tells other collections."""

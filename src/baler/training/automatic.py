@@ -13,6 +13,7 @@ from baler.core.schema import Schema
 from baler.core.size import format_size
 from baler.learned.model import Model
 from baler.learned.network import collection_shapes, column_shapes, object_width, source_width
+from baler.learned.subset import paying
 from baler.training.results import Step
 from baler.training.sample import LEAST_EVENTS, Sample
 from baler.training.settings import Settings
@@ -26,9 +27,9 @@ LIKELY_GAIN = 0.1
 """Part of its bytes that a collection is thought to lose to a network, before that is trained."""
 WIDTHS = (128, 64, 32)
 """Hidden units that come into question."""
-BYTES_PER_WEIGHT = 1.2
-"""That a weight takes in a model, about."""
-BYTES_PER_TABLE = 120
+BYTES_PER_WEIGHT = 0.5
+"""That a weight takes in a model, about: many are zero."""
+BYTES_PER_TABLE = 110
 MARGIN = 0.25
 """A network may take this part of what it is thought to save; else a smaller one is tried."""
 
@@ -149,16 +150,6 @@ def estimated_bytes(design: Design, part: CollectionDesign, units: int, shapes: 
     weights = sum(math.prod(shape) for found in arrays for shape in found.values())
     tables = shapes * sum(axis.numeric for axis in axes)
     return BYTES_PER_WEIGHT * weights + BYTES_PER_TABLE * tables
-
-
-def paying(saved: Sequence[float], size: Callable[[Sequence[bool]], int]) -> list[bool]:
-    """Return which networks save more bytes than they take; ``size`` tells those of any choice."""
-    kept = [bytes_saved > 0 for bytes_saved in saved]
-    for i in sorted(range(len(saved)), key=saved.__getitem__):
-        if kept[i]:
-            without = [keep and j != i for j, keep in enumerate(kept)]
-            kept[i] = saved[i] > size(kept) - size(without)
-    return kept
 
 
 def verdict(

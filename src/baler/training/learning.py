@@ -17,9 +17,9 @@ import torch
 from baler.core.chunk import Chunk
 from baler.learned.axis import Axis
 from baler.learned.model import Model
-from baler.learned.network import Base, CollectionNet, Source
+from baler.learned.network import CollectionNet, collection_name
+from baler.learned.subset import model_of
 from baler.planning import Policy
-from baler.quantise.lattice import Scaled
 from baler.training.batches import Batches
 from baler.training.checkpoint import Checkpoint
 from baler.training.dataset import Dataset
@@ -57,7 +57,7 @@ class Learned:
     @property
     def name(self) -> str:
         """What people call the collection."""
-        return collection_name(self.net)
+        return self.net.name
 
     @property
     def best(self) -> Floats:
@@ -81,11 +81,6 @@ class Learned:
             frozen=self.frozen,
             kept=kept,
         )
-
-
-def collection_name(part: CollectionDesign | CollectionNet) -> str:
-    """Return what people call a collection: its counts without their "n"."""
-    return part.counts.removeprefix("n") or "events"
 
 
 def learn(
@@ -159,7 +154,7 @@ def _reporter(
     tell: Tell | None, part: CollectionDesign, marginal: float, before: float, share: float
 ) -> Callable[[float, float], None]:
     """Return what tells how far the training is, given that of one network."""
-    name, columns = collection_name(part), len(part.columns)
+    name, columns = collection_name(part.counts), len(part.columns)
 
     def report(done: float, bits: float) -> None:
         if tell is not None:
@@ -260,66 +255,8 @@ def made_of(
     figures = [part.figures(kept=keep) for part, keep in zip(learned, kept, strict=True)]
     taken = {part.name: part.steps for part in learned}
     told = [_rounded(figure.to_json()) for figure in figures]
-    return model_of(axes, nets, {**notes, "taken": taken, "figures": told})
+    return model_of(axes, nets, odds(), {**notes, "taken": taken, "figures": told})
 
 
 def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
-
-
-def model_of(axes: Sequence[Axis], nets: Sequence[CollectionNet], notes: dict[str, Any]) -> Model:
-    """Return the model of some networks, with only those axes that they code or look at."""
-    used: set[int] = set()
-    for net in nets:
-        used |= {s.axis for s in (*net.event_sources, *net.parent_sources)}
-        used |= {s.axis for s in net.object_sources}
-        used |= {i for source in net.object_sources for i in source.inputs}
-        used |= {column.axis for column in net.columns}
-        used |= {column.base_axis for column in net.columns if column.base is Base.PARENT}
-    while True:
-        lattices = [axes[i].lattice for i in used]
-        above = {lattice.parent for lattice in lattices if isinstance(lattice, Scaled)}
-        if above <= used:
-            break
-        used |= above
-    place = {old: new for new, old in enumerate(sorted(used))}
-    return Model(
-        tuple(_axis_at(axes[old], place) for old in place),
-        tuple(_net_at(net, place) for net in nets),
-        odds(),
-        notes,
-    )
-
-
-def _axis_at(axis: Axis, place: dict[int, int]) -> Axis:
-    lattice = axis.lattice
-    if not isinstance(lattice, Scaled):
-        return axis
-    return replace(axis, lattice=replace(lattice, parent=place[lattice.parent]))
-
-
-def _net_at(net: CollectionNet, place: dict[int, int]) -> CollectionNet:
-    """Return a network whose axes are at other places."""
-
-    def moved(sources: Sequence[Source]) -> tuple[Source, ...]:
-        return tuple(replace(source, axis=place[source.axis]) for source in sources)
-
-    columns = (
-        replace(
-            column,
-            axis=place[column.axis],
-            base_axis=(place[column.base_axis] if column.base is Base.PARENT else column.base_axis),
-        )
-        for column in net.columns
-    )
-    derived = (
-        replace(source, axis=place[source.axis], inputs=tuple(place[i] for i in source.inputs))
-        for source in net.object_sources
-    )
-    return replace(
-        net,
-        columns=tuple(columns),
-        object_sources=tuple(derived),
-        event_sources=moved(net.event_sources),
-        parent_sources=moved(net.parent_sources),
-    )

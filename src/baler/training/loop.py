@@ -140,8 +140,8 @@ def shapes_used(net: Net, data: Batches) -> Tensor:
     """Return how many of at most some objects' numbers each shape places."""
     where = torch.linspace(0, data.size - 1, min(EVALUATED, data.size)).long()
     with torch.no_grad():
-        parts = (net.shapes_used(data.pick(w.to(net.bias.device))) for w in torch.split(where, 4096))
-        return torch.stack(list(parts)).sum(0).cpu()
+        batches = (data.pick(part.to(net.bias.device)) for part in torch.split(where, 4096))
+        return torch.stack([net.shapes_used(batch) for batch in batches]).sum(0).cpu()
 
 
 def _schedule(part: float, step: int) -> float:
