@@ -1,0 +1,200 @@
+"""Arrays to a trained autoencoder whose networks are integers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from baler.core.bounds import Bound, parse
+from baler.errors import UsageError
+from baler.latent.blocks import Blocks
+from baler.latent.latents import pack_latents
+from baler.latent.model import FINEST, MOST_COARSE, Kind, LatentModel, Latents
+from baler.latent.rows import Layout
+from baler.training.families.freezing import frozen_model
+from baler.training.families.loop import Length, Tell, fit
+from baler.training.families.registry import family
+from baler.training.families.rowset import Rows, block_of, seen_by
+from baler.training.families.sight import view_of
+from baler.training.train import need_torch
+
+Array = npt.NDArray[Any]
+Data = Mapping[str, Array] | Array
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained autoencoder. Data are arrays by column, or (rows, columns) in the same order."""
+
+    model: LatentModel
+    parameters: int  # of both networks
+    steps: int  # of the training
+    seconds: float
+    unseen: int  # values for training that are not finite, and so on
+    coarse: int = FINEST
+
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of what decoding needs."""
+        return len(self.model.pack())
+
+    def encode(self, data: Data, counts: Array | None = None) -> Latents:
+        """Return the latents (whole numbers); ``counts`` are the objects of each event."""
+        values = _columns(data, self.model.columns)
+        missing = [v.dtype for v, view in zip(values, self.model.views, strict=True)
+                   if v.dtype != view.dtype]  # fmt: skip
+        if missing:
+            raise UsageError(f"the model was made for other dtypes than {missing[0]}")
+        return self.model.encode(values, self._layout(values, counts), self.coarse)
+
+    def rate(self, latents: Latents) -> int:
+        """Return the bytes that latents take."""
+        return len(pack_latents(latents, self.coarse))
+
+    def decode(self, latents: Latents, counts: Array | None = None) -> dict[str, Array]:
+        """Return the values of all columns, in their dtypes."""
+        layout, entries = self._decoding(latents, counts)
+        values, _ = self.model.decode(latents, layout, entries, self.coarse)
+        return dict(zip(self.model.columns, values, strict=True))
+
+    def classes(self, latents: Latents, counts: Array | None = None) -> list[Array] | None:
+        """Return a class of uncertainty for each value of each column, if the family tells it."""
+        layout, entries = self._decoding(latents, counts)
+        return self.model.decode(latents, layout, entries, self.coarse)[1]
+
+    def at(self, bits: float, data: Data, counts: Array | None = None) -> Trained:
+        """Return it with latents so coarse that each takes at most so many bits on these data."""
+        found = self
+        for power in range(-32, 49):
+            coarse = max(1, min(MOST_COARSE, round(FINEST * 2 ** (power / 4))))
+            found = replace(self, coarse=coarse)
+            latents = found.encode(data, counts)
+            if 8 * found.rate(latents) <= bits * max(1, sum(x.size for x in latents)):
+                break
+        return found
+
+    def _layout(self, values: Sequence[Array], counts: Array | None) -> Layout:
+        blocks = self.model.blocks
+        entries = values[0].size if blocks is None else values[0].size // blocks.width
+        return self.model.layout(entries, counts)
+
+    def _decoding(self, latents: Latents, counts: Array | None) -> tuple[Layout, int]:
+        blocks, rows = self.model.blocks, latents[-1].shape[0]
+        if blocks is None:
+            return self.model.layout(rows, counts), rows
+        per = blocks.rows(blocks.block[0])
+        entries = rows // per * blocks.block[0]
+        return self.model.layout(entries, None), entries
+
+
+def train_family(
+    name: str,
+    data: Data,
+    *,
+    latent: int,
+    counts: Array | None = None,
+    minutes: float = 2.0,
+    steps: int | None = None,
+    seed: int = 0,
+    bounds: Mapping[str, Bound | str] | None = None,
+    frame: tuple[int, ...] | None = None,
+    block: tuple[int, ...] | None = None,
+    counts_name: str = "",
+    device: str = "cpu",
+    tell: Tell | None = None,
+) -> Trained:
+    """Train a family on arrays: by column (of equal lengths), or (rows, columns).
+
+    ``latent`` is the number of latents of a row, or of channels of a convolutional family.
+    ``counts`` are the objects of each event; a family of events needs them, others do without.
+    Arrays of a grid are (entries, *frame), one per field; ``block`` (entries, then axes) is what a
+    network sees at once. Families that code in steps of bounds take ``bounds`` by column. Values
+    that are not finite are left out of the loss and counted. The last 15 % of the events are not
+    trained on. With ``steps`` instead of ``minutes`` the same seed gives the same model on the
+    same machine.
+
+    Raises UsageError if the family cannot take the data.
+    """
+    info = family(name)
+    need_torch()
+    import torch
+
+    start = time.perf_counter()
+    torch.manual_seed(seed)
+    made = info.load()
+    names = list(data) if isinstance(data, Mapping) else [str(i) for i in range(data.shape[1])]
+    values = _columns(data, names)
+    if isinstance(data, Mapping) and frame is None and next(iter(data.values())).ndim > 1:
+        frame = next(iter(data.values())).shape[1:]
+    kind = _kind(info.name, made.kinds, frame, counts)
+    limits = {n: parse(b) if isinstance(b, str) else b for n, b in (bounds or {}).items()}
+    chosen = [limits.get(n) for n in names]
+    views = tuple(view_of(n, v, b) for n, v, b in zip(names, values, chosen, strict=True))
+    blocks = None
+    if frame is not None and kind is Kind.GRID:
+        entries = values[0].size // int(np.prod(frame))
+        blocks = Blocks(frame, block or block_of(frame, entries, made.axes))
+    bare = LatentLayout(kind, blocks)
+    layout = bare.layout(values[0].size, counts)
+    rows = Rows.of(views, values, layout, chosen, blocks)
+    trained, held = rows.split()
+    where = torch.device(device)
+    model = made(seen_by(kind, views, blocks), latent).to(where)
+    done = fit(model, trained, held, Length(minutes, steps), seed, where, tell)
+    model = model.cpu()
+    notes = {"family": name, "latent": latent, "seed": seed}
+    frozen = frozen_model(model, held, kind, views, blocks, counts_name, notes)
+    parameters = sum(p.numel() for p in model.parameters())
+    return Trained(frozen, parameters, done, time.perf_counter() - start, rows.unseen)
+
+
+@dataclass(frozen=True)
+class LatentLayout:
+    """Kind and blocks of a model that is not there yet."""
+
+    kind: Kind
+    blocks: Blocks | None
+
+    def layout(self, size: int, counts: Array | None) -> Layout:
+        """Return the layout of so many values of a column."""
+        if self.blocks is not None:
+            return Layout.table(self.blocks.rows(size // self.blocks.width))
+        if self.kind is Kind.EVENTS and counts is not None:
+            if int(counts.sum()) != size:
+                raise UsageError(f"counts sum to {int(counts.sum())}, columns have {size} values")
+            return Layout.of(counts)
+        return Layout.table(size)
+
+
+def _columns(data: Data, names: Sequence[str]) -> list[Array]:
+    """Return columns as flat arrays."""
+    if isinstance(data, Mapping):
+        lacking = [name for name in names if name not in data]
+        if lacking:
+            raise UsageError(f"the data have no column {lacking[0]!r}, which the model needs")
+        return [np.ascontiguousarray(data[name]).reshape(-1) for name in names]
+    if data.ndim != 2 or data.shape[1] != len(names):
+        raise UsageError(f"data of shape {data.shape} are not rows of {len(names)} columns")
+    return [np.ascontiguousarray(data[:, i]) for i in range(len(names))]
+
+
+def _kind(
+    name: str, kinds: Sequence[Kind], frame: tuple[int, ...] | None, counts: Array | None
+) -> Kind:
+    """Return which kind of data it is, for a family that works on some kinds."""
+    if frame is not None:
+        wanted = Kind.GRID
+    else:
+        wanted = Kind.EVENTS if counts is not None and Kind.EVENTS in kinds else Kind.TABLE
+    if wanted not in kinds:
+        words = dict(zip(Kind, ("rows of a table", "objects of events", "grids"), strict=True))
+        raise UsageError(
+            f"the family {name!r} works on {' and '.join(words[k] for k in kinds)}, "
+            f"not on {words[wanted]}"
+        )
+    return wanted

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from baler.errors import UsageError
+from baler.latent.model import LatentModel
+from baler.training.families import families, family, train_family
+
+TABLES = [info.name for info in families().values() if info.kind != "grid"]
+
+
+def relative(values, back):
+    """Root mean square error of each column over its deviation."""
+    found = {}
+    for name, x in values.items():
+        apart = back[name].astype(float) - x
+        if name == "Jet_phi":
+            apart = np.remainder(apart + np.pi, 2 * np.pi) - np.pi
+        found[name] = float(np.sqrt((apart**2).mean()) / (x.std() or 1))
+    return found
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_family_of_rows_learns_and_comes_back_from_its_bytes(name, jets):
+    columns, counts = jets
+    trained = train_family(name, columns, latent=5, counts=counts, steps=250)
+    latents = trained.encode(columns, counts)
+    back = trained.decode(latents, counts)
+    assert {n: b.dtype for n, b in back.items()} == {n: x.dtype for n, x in columns.items()}
+    errors = relative(columns, back)
+    assert errors["Jet_pt"] < 0.9
+    assert np.mean(list(errors.values())) < 0.75
+    assert errors["Jet_one"] < 0.2
+    assert 0 < trained.rate(latents) < 8 * sum(x.size for x in latents)
+    model = LatentModel.unpack(trained.model.pack_all())
+    again, _ = model.decode(latents, model.layout(columns["Jet_pt"].size, counts), 0)
+    assert all((a == back[n]).all() for n, a in zip(model.columns, again, strict=True))
+
+
+def test_the_same_seed_gives_the_same_model(jets):
+    columns, _ = jets
+    first, second = (train_family("dense", columns, latent=2, steps=20, seed=3) for _ in range(2))
+    assert first.model.sha256 == second.model.sha256
+
+
+def test_rows_may_be_an_array(jets):
+    columns, _ = jets
+    rows = np.stack([columns["Jet_pt"], columns["Jet_eta"]], 1)
+    trained = train_family("dense", rows, latent=2, steps=100)
+    latents = trained.encode(rows)
+    assert set(trained.decode(latents)) == {"0", "1"}
+    with pytest.raises(UsageError, match="not rows of 2 columns"):
+        trained.encode(rows[:, :1])
+
+
+def test_coarser_latents_take_as_many_bits_as_asked(jets):
+    columns, _ = jets
+    trained = train_family("dense", columns, latent=3, steps=100)
+    for bits in (6, 4):
+        there = trained.at(bits, columns)
+        latents = there.encode(columns)
+        assert 0.6 * bits < 8 * there.rate(latents) / latents[0].size <= bits
+
+
+def test_values_that_are_not_finite_are_counted_and_poison_nothing(jets):
+    columns, _ = jets
+    bad = {name: x.copy() for name, x in columns.items()}
+    bad["Jet_eta"][::7] = np.nan
+    bad["Jet_mass"][5] = np.inf
+    trained = train_family("dense", bad, latent=4, steps=250)
+    assert trained.unseen == len(range(0, bad["Jet_eta"].size, 7)) + 1
+    back = trained.decode(trained.encode(columns))
+    assert relative(columns, back)["Jet_pt"] < 0.8
+
+
+def test_a_column_of_nothing_but_nan_is_left_alone(jets):
+    columns, _ = jets
+    columns = {**columns, "Jet_none": np.full(columns["Jet_pt"].size, np.nan, "<f4")}
+    trained = train_family("dense", columns, latent=4, steps=50)
+    assert np.isfinite(trained.decode(trained.encode(columns))["Jet_none"]).all()
+
+
+def test_ranges_are_those_of_the_training(jets):
+    columns, _ = jets
+    trained = train_family("dense", columns, latent=4, steps=100)
+    whole = trained.decode(trained.encode(columns))
+    some = {name: x[:40] for name, x in columns.items()}
+    part = trained.decode(trained.encode(some))
+    assert all((part[name] == whole[name][:40]).all() for name in columns)
+
+
+def test_data_that_do_not_fit_are_refused(jets):
+    columns, counts = jets
+    trained = train_family("dense", columns, latent=2, steps=5)
+    with pytest.raises(UsageError, match="no column 'Jet_mass'"):
+        trained.encode({n: x for n, x in columns.items() if n != "Jet_mass"})
+    with pytest.raises(UsageError, match="dtypes than float64"):
+        trained.encode({**columns, "Jet_pt": columns["Jet_pt"].astype("<f8")})
+    with pytest.raises(UsageError, match="no family 'dens'; near names: 'dense'"):
+        family("dens")
+    with pytest.raises(UsageError, match="not on grids"):
+        train_family("dense", {"u": np.zeros((4, 6, 6))}, latent=2, steps=5)
+    assert counts.sum() == columns["Jet_pt"].size
+
+
+def test_families_are_described_in_one_line_each():
+    for name, info in families().items():
+        assert info.name == name
+        assert info.kind in ("table", "events", "grid")
+        assert 10 < len(info.line) < 80
