@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from baler.latent import nodes
@@ -11,14 +13,14 @@ from baler.latent.nodes import Input
 from baler.latent.rows import Level
 
 
-def linear(random, *shape, shift=12):
+def linear(random: Any, *shape: Any, shift: Any = 12) -> Any:
     """Weights of about one over the root of their number, and small biases."""
     most = int(2**shift * 2 / np.sqrt(np.prod(shape[1:]) or 1))
     weights = random.integers(-most, most + 1, shape).astype(np.int16)
     return weights, random.integers(-(1 << 26), 1 << 26, shape[0]), shift
 
 
-def rows(random):
+def rows(random: Any) -> Any:
     """Of a table: matrices, activations, sums."""
     made = [Input((), Level.OBJECT, (3,)), nodes.Dense((0,), *linear(random, 6, 3))]
     made += [nodes.Activation((1,), name) for name in FUNCTIONS]
@@ -31,7 +33,7 @@ def rows(random):
     return Network(tuple(made), (len(made) - 1,))
 
 
-def events(random):
+def events(random: Any) -> Any:
     """Of events: attention, pooling, neighbours."""
     made = [Input((), Level.OBJECT, (4,)), Input((), Level.EVENT, (2,))]
     made += [nodes.Spread((1,)), nodes.Concat((0, 2)), nodes.Dense((3,), *linear(random, 4, 6))]
@@ -43,7 +45,7 @@ def events(random):
     return Network(tuple(made), (15,))
 
 
-def grid(random):
+def grid(random: Any) -> Any:
     """Of blocks: convolutions there and back, divisive normalisation."""
     gamma = random.integers(0, 1 << 10, (3, 3)).astype(np.int16)
     beta = random.integers(1 << 38, 1 << 40, 3)

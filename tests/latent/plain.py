@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -14,24 +15,24 @@ ONE = 1 << 14
 LIMIT = (1 << 20) - 1
 
 
-def clip(x):
+def clip(x: Any) -> Any:
     return max(-LIMIT, min(LIMIT, x))
 
 
-def shift(x, bits):
+def shift(x: Any, bits: Any) -> Any:
     return (x + (1 << bits >> 1)) >> bits
 
 
-def over(x, by):
+def over(x: Any, by: Any) -> Any:
     """The quotient as a float64, rounded half up."""
     return math.floor(float(x) / float(by) + 0.5)
 
 
-def e_to(x):
+def e_to(x: Any) -> Any:
     return float(exp(np.array([x]))[0])
 
 
-def function(name, x):
+def function(name: str, x: Any) -> Any:
     if name == "relu":
         return max(0, x)
     if name == "leaky":
@@ -51,7 +52,7 @@ def function(name, x):
     return math.floor(y * ONE + 0.5)
 
 
-def run(network, inputs, counts):
+def run(network: Any, inputs: Any, counts: Any) -> Any:
     """Return the outputs as arrays of objects (Python integers)."""
     given = iter(inputs)
     values = []
@@ -64,7 +65,7 @@ def run(network, inputs, counts):
     return [values[at] for at in network.outputs]
 
 
-def _channels(x, of):
+def _channels(x: Any, of: Any) -> Any:
     """Apply a function of the list of channels."""
     flat = x.reshape(-1, x.shape[-1])
     found = [of(list(row)) for row in flat]
@@ -74,11 +75,11 @@ def _channels(x, of):
     return out.reshape(*x.shape[:-1], out.shape[1])
 
 
-def _each(x, of):
+def _each(x: Any, of: Any) -> Any:
     return np.vectorize(of, otypes=[object])(x) if x.size else x
 
 
-def _node(node, inputs, counts):
+def _node(node: Any, inputs: Any, counts: Any) -> Any:
     x = inputs[0]
     w = node.weights.astype(object) if hasattr(node, "weights") else None
     b = [int(v) for v in node.bias] if hasattr(node, "bias") else []
@@ -131,7 +132,7 @@ def _node(node, inputs, counts):
     raise TypeError(node)
 
 
-def _norm(row):
+def _norm(row: Any) -> Any:
     n = len(row)
     mean = over(sum(row), n)
     apart = [v - mean for v in row]
@@ -139,7 +140,7 @@ def _norm(row):
     return [clip(over(a * ONE, math.sqrt(variance))) for a in apart]
 
 
-def _attention(node, inputs, counts, starts):
+def _attention(node: Any, inputs: Any, counts: Any, starts: Any) -> Any:
     q, k, v = inputs
     width = q.shape[1] // node.heads
     scale = 2.0**14 * math.sqrt(width)
@@ -158,7 +159,7 @@ def _attention(node, inputs, counts, starts):
     return out
 
 
-def _neighbours(node, inputs, counts, starts):
+def _neighbours(node: Any, inputs: Any, counts: Any, starts: Any) -> Any:
     x, position = inputs
     out = np.zeros((len(x), node.most, x.shape[1] + 3), object)
     for s, c in zip(starts, counts, strict=True):
@@ -176,7 +177,7 @@ def _neighbours(node, inputs, counts, starts):
     return out
 
 
-def _conv(node, x, b):
+def _conv(node: Any, x: Any, b: Any) -> Any:
     kernel, axes = node.weights.shape[1:-1], range(1, x.ndim - 1)
     steps = 1 if node.up else node.stride
     sizes = [n * node.stride if node.up else n for n in x.shape[1:-1]]
@@ -187,7 +188,7 @@ def _conv(node, x, b):
         for m, k, n in zip(out_sizes, kernel, sizes, strict=True)
     ]
 
-    def cell(row, place):
+    def cell(row: Any, place: Any) -> Any:
         if any(not 0 <= p < n for p, n in zip(place, sizes, strict=True)):
             return None
         if node.up:
@@ -212,7 +213,7 @@ def _conv(node, x, b):
     return out
 
 
-def _divisive(node, row, w, b):
+def _divisive(node: Any, row: Any, w: Any, b: Any) -> Any:
     near = [max(1 - (1 << 18), min((1 << 18) - 1, v)) for v in row]
     found = []
     for o, v in enumerate(row):

@@ -1,6 +1,9 @@
+"""Latent models, their bytes, and how columns and grids pass through them."""
+
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +28,7 @@ N = View("Jet_n", np.dtype("|u1"), Scale.LINEAR, 20.0, 10.0)
 DXY = View("Jet_dxy", np.dtype("<f8"), Scale.ASINH, 0.0, 2.0, 1e-3)
 
 
-def identity(channels):
+def identity(channels: Any) -> Any:
     weights = (np.eye(channels) * (1 << 12)).astype(np.int16)
     made = (
         Input((), Level.OBJECT, (channels,)),
@@ -34,7 +37,9 @@ def identity(channels):
     return Network(made, (1,))
 
 
-def model(views=(PT, PHI, N), kind=Kind.TABLE, step=16, encoder=True):
+def model(
+    views: Any = (PT, PHI, N), kind: Any = Kind.TABLE, step: Any = 16, encoder: Any = True
+) -> Any:
     channels = sum(view.channels for view in views)
     network = identity(channels)
     steps = (np.full(channels, step, np.int64),)
@@ -44,7 +49,7 @@ def model(views=(PT, PHI, N), kind=Kind.TABLE, step=16, encoder=True):
     )  # fmt: skip
 
 
-def columns(random, size=500):
+def columns(random: Any, size: Any = 500) -> Any:
     return [
         random.lognormal(4, 0.5, size).astype("<f4"),
         random.uniform(-math.pi, math.pi, size).astype("<f4"),
@@ -52,7 +57,7 @@ def columns(random, size=500):
     ]
 
 
-def test_what_an_identity_encodes_comes_back_as_finely_as_its_steps():
+def test_what_an_identity_encodes_comes_back_as_finely_as_its_steps() -> None:
     values = columns(np.random.default_rng(0))
     made, layout = model(), Layout.table(500)
     latents = made.encode(values, layout)
@@ -64,7 +69,7 @@ def test_what_an_identity_encodes_comes_back_as_finely_as_its_steps():
     assert (back[2] == values[2]).all()
 
 
-def test_coarser_latents_are_fewer_and_worse():
+def test_coarser_latents_are_fewer_and_worse() -> None:
     values, made, layout = columns(np.random.default_rng(0)), model(), Layout.table(500)
     sizes, errors = [], []
     for coarse in (256, 1024, 8192):
@@ -76,7 +81,7 @@ def test_coarser_latents_are_fewer_and_worse():
     assert errors == sorted(errors)
 
 
-def test_values_that_a_network_cannot_see_do_no_harm_to_others():
+def test_values_that_a_network_cannot_see_do_no_harm_to_others() -> None:
     values = columns(np.random.default_rng(0))
     made, layout = model(), Layout.table(500)
     clean, _ = made.decode(made.encode(values, layout), layout, 500)
@@ -91,7 +96,7 @@ def test_values_that_a_network_cannot_see_do_no_harm_to_others():
     st.sampled_from([PT, PHI, N, DXY]),
     st.lists(st.tuples(st.integers(-LIMIT, LIMIT), st.integers(-LIMIT, LIMIT)), max_size=20),
 )
-def test_every_number_is_a_finite_value(view, numbers):
+def test_every_number_is_a_finite_value(view: Any, numbers: Any) -> None:
     array = np.array(numbers, float).reshape(-1, 2)[:, : view.channels]
     values = view.values(array)
     assert values.dtype == view.dtype
@@ -99,13 +104,13 @@ def test_every_number_is_a_finite_value(view, numbers):
     assert np.isfinite(values.astype(float)).all()
 
 
-def test_numbers_beyond_a_dtype_become_its_ends():
+def test_numbers_beyond_a_dtype_become_its_ends() -> None:
     wide = View("x", np.dtype("<f4"), Scale.LOG, 80.0, 10.0)
     assert wide.values(np.array([[float(LIMIT)]]))[0] == np.finfo(np.float32).max
     assert N.values(np.array([[float(LIMIT)], [-float(LIMIT)]])).tolist() == [255, 0]
 
 
-def test_a_model_comes_back_from_its_bytes_with_and_without_its_encoder():
+def test_a_model_comes_back_from_its_bytes_with_and_without_its_encoder() -> None:
     made = model()
     back = LatentModel.unpack(made.pack_all())
     assert back.pack() == made.pack()
@@ -118,7 +123,7 @@ def test_a_model_comes_back_from_its_bytes_with_and_without_its_encoder():
     assert bare.sha256 == made.sha256
 
 
-def test_damaged_models_end_in_errors_of_ours():
+def test_damaged_models_end_in_errors_of_ours() -> None:
     data = model().pack_all()
     size = len(model().pack())
     for end in range(len(data)):
@@ -135,7 +140,7 @@ def test_damaged_models_end_in_errors_of_ours():
         LatentModel.unpack(data + b"\0")
 
 
-def test_models_say_what_is_wrong_with_their_head():
+def test_models_say_what_is_wrong_with_their_head() -> None:
     data = bytearray(model().pack_all())
     with pytest.raises(NotABalerFile, match="not a model"):
         LatentModel.unpack(b"PK" + data[2:])
@@ -147,7 +152,7 @@ def test_models_say_what_is_wrong_with_their_head():
         LatentModel.unpack(bytes(data))
 
 
-def test_parts_that_do_not_fit_each_other_are_no_model():
+def test_parts_that_do_not_fit_each_other_are_no_model() -> None:
     three = identity(3)
     steps = (np.full(4, 16),)
     with pytest.raises(Corrupt, match="numbers of shape"):
@@ -162,9 +167,9 @@ def test_parts_that_do_not_fit_each_other_are_no_model():
         LatentModel(Kind.GRID, "", (PT, PHI, N), identity(4), steps)
     with pytest.raises(Corrupt, match="an encoder"):
         LatentModel(Kind.TABLE, "", (PT, PHI, N), identity(4), steps, None, three)
+    network = networks.events(np.random.default_rng(0))
+    views = tuple(View(str(i), np.dtype("<f4"), Scale.LINEAR, 0.0, 1.0) for i in range(4))
     with pytest.raises(Corrupt, match="no events in a table"):
-        network = networks.events(np.random.default_rng(0))
-        views = tuple(View(str(i), np.dtype("<f4"), Scale.LINEAR, 0.0, 1.0) for i in range(4))
         LatentModel(Kind.TABLE, "", views, network, (np.full(4, 1), np.full(2, 1)))
     with pytest.raises(Corrupt, match="bad parameters"):
         View("x", np.dtype("<f4"), Scale.LINEAR, 0.0, 0.0)
@@ -179,7 +184,9 @@ def test_parts_that_do_not_fit_each_other_are_no_model():
     st.integers(0, 9),
     st.integers(1, 3),
 )
-def test_a_grid_comes_back_from_its_blocks(frame, data, entries, channels):
+def test_a_grid_comes_back_from_its_blocks(
+    frame: Any, data: Any, entries: Any, channels: Any
+) -> None:
     block = data.draw(st.tuples(*[st.integers(1, 8)] * (len(frame) + 1)))
     blocks = Blocks(tuple(frame), block)
     values = np.arange(entries * blocks.width * channels).reshape(-1, channels)
@@ -188,7 +195,7 @@ def test_a_grid_comes_back_from_its_blocks(frame, data, entries, channels):
     assert (blocks.join(cut, entries) == values).all()
 
 
-def test_blocks_are_refused_that_do_not_fit_their_frame():
+def test_blocks_are_refused_that_do_not_fit_their_frame() -> None:
     with pytest.raises(Corrupt, match="cannot be cut"):
         Blocks((4, 4), (2, 2))
     with pytest.raises(Corrupt, match="blocks of"):
@@ -197,7 +204,7 @@ def test_blocks_are_refused_that_do_not_fit_their_frame():
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 30), st.integers(1, 4), st.integers(1, 1 << 20), st.integers(0, 2**32))
-def test_latents_come_back(rows, channels, coarse, seed):
+def test_latents_come_back(rows: Any, channels: Any, coarse: Any, seed: int) -> None:
     random = np.random.default_rng(seed)
     latents = [
         random.integers(-LIMIT, LIMIT, (rows, channels)).astype(np.int32),

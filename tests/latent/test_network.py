@@ -1,6 +1,9 @@
+"""Laws of networks of integers; what they compute, number by number."""
+
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +21,7 @@ from baler.latent.stored import pack_encoding, pack_network, unpack_encoding
 from . import networks, plain
 
 
-def inputs_of(network, layout, random, width):
+def inputs_of(network: Any, layout: Any, random: Any, width: Any) -> Any:
     return [
         random.integers(-width, width + 1, (layout.size(form.level), *form.shape)).astype(float)
         for form in network.inputs
@@ -32,7 +35,9 @@ def inputs_of(network, layout, random, width):
     st.sampled_from([100, 1 << 14, LIMIT, 1 << 30]),
     st.integers(0, 2**32),
 )
-def test_a_network_equals_its_evaluation_in_python_integers(name, counts, width, seed):
+def test_a_network_equals_its_evaluation_in_python_integers(
+    name: str, counts: Any, width: Any, seed: int
+) -> None:
     random = np.random.default_rng(seed)
     network = networks.ALL[name](random)
     counts = np.array(counts, np.int64)
@@ -45,7 +50,7 @@ def test_a_network_equals_its_evaluation_in_python_integers(name, counts, width,
     assert (np.abs(found) <= LIMIT).all()
 
 
-def test_events_do_not_depend_on_those_computed_with_them():
+def test_events_do_not_depend_on_those_computed_with_them() -> None:
     random = np.random.default_rng(1)
     network = networks.events(random)
     counts = random.integers(0, 9, 3000)
@@ -60,7 +65,7 @@ def test_events_do_not_depend_on_those_computed_with_them():
         assert (together[first : first + size] == alone).all()
 
 
-def test_objects_may_come_in_any_order():
+def test_objects_may_come_in_any_order() -> None:
     random = np.random.default_rng(2)
     network = networks.events(random)
     objects, event = inputs_of(network, Layout.of(np.array([7])), random, 1 << 15)
@@ -71,7 +76,7 @@ def test_objects_may_come_in_any_order():
 
 
 @pytest.mark.parametrize("name", sorted(networks.ALL))
-def test_a_network_comes_back_from_its_bytes(name):
+def test_a_network_comes_back_from_its_bytes(name: str) -> None:
     network = networks.ALL[name](np.random.default_rng(3))
     back = unpack_encoding(pack_encoding(network))
     assert pack_network(back) == pack_network(network)
@@ -79,7 +84,7 @@ def test_a_network_comes_back_from_its_bytes(name):
 
 
 @pytest.mark.parametrize("name", sorted(networks.ALL))
-def test_damaged_networks_end_in_errors_of_ours(name):
+def test_damaged_networks_end_in_errors_of_ours(name: str) -> None:
     data = pack_encoding(networks.ALL[name](np.random.default_rng(3)))
     for end in range(len(data)):
         with pytest.raises(BalerError):
@@ -94,7 +99,9 @@ def test_damaged_networks_end_in_errors_of_ours(name):
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(networks.ALL)), st.integers(0, 2**32), st.integers(0, 255))
-def test_networks_with_a_right_checksum_and_wrong_bytes_are_networks_or_errors(name, seed, value):
+def test_networks_with_a_right_checksum_and_wrong_bytes_are_networks_or_errors(
+    name: str, seed: int, value: Any
+) -> None:
     import zlib
 
     data = pack_encoding(networks.ALL[name](np.random.default_rng(3)))
@@ -108,7 +115,7 @@ def test_networks_with_a_right_checksum_and_wrong_bytes_are_networks_or_errors(n
     assert network.forms
 
 
-def dense(weights, shift=12):
+def dense(weights: Any, shift: Any = 12) -> Any:
     weights = np.array(weights, np.int16)
     return nodes.Dense((0,), weights, np.zeros(len(weights), np.int64), shift)
 
@@ -133,17 +140,20 @@ BAD = {
         ROWS,
         nodes.Divisive((0,), -np.ones((2, 2), np.int16), np.ones(2, np.int64), 0, False),
     ),
-    "a kernel": (ROWS, nodes.Conv((0,), np.ones((1, 3, 2), np.int16), np.zeros(1, int), 0, 1, False)),
+    "a kernel": (
+        ROWS,
+        nodes.Conv((0,), np.ones((1, 3, 2), np.int16), np.zeros(1, np.int64), 0, 1, False),
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", BAD)
-def test_networks_that_cannot_be_exact_cannot_be_made(fault):
+def test_networks_that_cannot_be_exact_cannot_be_made(fault: Any) -> None:
     with pytest.raises(Corrupt, match=fault):
         Network(BAD[fault], (len(BAD[fault]) - 1,))
 
 
-def test_a_model_cannot_ask_for_more_memory_than_it_has_numbers():
+def test_a_model_cannot_ask_for_more_memory_than_it_has_numbers() -> None:
     weights = np.zeros((1 << 12, 1 << 12), np.int16)
     many = [ROWS, nodes.Dense((0,), weights[:, :2], np.zeros(1 << 12, np.int64), 0)]
     many += [nodes.Dense((1,), weights, np.zeros(1 << 12, np.int64), 0)] * 2
@@ -151,7 +161,7 @@ def test_a_model_cannot_ask_for_more_memory_than_it_has_numbers():
         unpack_encoding(pack_encoding(Network(tuple(many), (3,))))
 
 
-def test_events_with_too_many_objects_are_refused():
+def test_events_with_too_many_objects_are_refused() -> None:
     random = np.random.default_rng(0)
     network = networks.events(random)
     layout = Layout.of(np.array([5000]))
@@ -159,7 +169,7 @@ def test_events_with_too_many_objects_are_refused():
         network.run(inputs_of(network, layout, random, 10), layout)
 
 
-def test_a_network_without_outputs_is_none():
+def test_a_network_without_outputs_is_none() -> None:
     with pytest.raises(Corrupt, match="outputs"):
         Network((ROWS,), ())
     assert varint(0) == b"\0"

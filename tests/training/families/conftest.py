@@ -1,4 +1,8 @@
+"""Small data for families."""
+
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +11,7 @@ pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="session")
-def jets():
+def jets() -> Any:
     """Columns of 600 events with jets that say much about each other, and the counts."""
     random = np.random.default_rng(0)
     counts = random.integers(0, 6, 600)

@@ -1,4 +1,8 @@
+"""All families on small data, and what bad data do to them."""
+
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ from baler.training.families import families, family, train_family
 TABLES = [info.name for info in families().values() if info.kind != "grid"]
 
 
-def relative(values, back):
+def relative(values: Any, back: Any) -> Any:
     """Root mean square error of each column over its deviation."""
     found = {}
     for name, x in values.items():
@@ -22,7 +26,7 @@ def relative(values, back):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_family_of_rows_learns_and_comes_back_from_its_bytes(name, jets):
+def test_every_family_of_rows_learns_and_comes_back_from_its_bytes(name: str, jets: Any) -> None:
     columns, counts = jets
     trained = train_family(name, columns, latent=5, counts=counts, steps=250)
     latents = trained.encode(columns, counts)
@@ -38,13 +42,13 @@ def test_every_family_of_rows_learns_and_comes_back_from_its_bytes(name, jets):
     assert all((a == back[n]).all() for n, a in zip(model.columns, again, strict=True))
 
 
-def test_the_same_seed_gives_the_same_model(jets):
+def test_the_same_seed_gives_the_same_model(jets: Any) -> None:
     columns, _ = jets
     first, second = (train_family("dense", columns, latent=2, steps=20, seed=3) for _ in range(2))
     assert first.model.sha256 == second.model.sha256
 
 
-def test_rows_may_be_an_array(jets):
+def test_rows_may_be_an_array(jets: Any) -> None:
     columns, _ = jets
     rows = np.stack([columns["Jet_pt"], columns["Jet_eta"]], 1)
     trained = train_family("dense", rows, latent=2, steps=100)
@@ -54,7 +58,7 @@ def test_rows_may_be_an_array(jets):
         trained.encode(rows[:, :1])
 
 
-def test_coarser_latents_take_as_many_bits_as_asked(jets):
+def test_coarser_latents_take_as_many_bits_as_asked(jets: Any) -> None:
     columns, _ = jets
     trained = train_family("dense", columns, latent=3, steps=100)
     for bits in (6, 4):
@@ -63,7 +67,7 @@ def test_coarser_latents_take_as_many_bits_as_asked(jets):
         assert 0.6 * bits < 8 * there.rate(latents) / latents[0].size <= bits
 
 
-def test_values_that_are_not_finite_are_counted_and_poison_nothing(jets):
+def test_values_that_are_not_finite_are_counted_and_poison_nothing(jets: Any) -> None:
     columns, _ = jets
     bad = {name: x.copy() for name, x in columns.items()}
     bad["Jet_eta"][::7] = np.nan
@@ -74,14 +78,14 @@ def test_values_that_are_not_finite_are_counted_and_poison_nothing(jets):
     assert relative(columns, back)["Jet_pt"] < 0.8
 
 
-def test_a_column_of_nothing_but_nan_is_left_alone(jets):
+def test_a_column_of_nothing_but_nan_is_left_alone(jets: Any) -> None:
     columns, _ = jets
     columns = {**columns, "Jet_none": np.full(columns["Jet_pt"].size, np.nan, "<f4")}
     trained = train_family("dense", columns, latent=4, steps=50)
     assert np.isfinite(trained.decode(trained.encode(columns))["Jet_none"]).all()
 
 
-def test_ranges_are_those_of_the_training(jets):
+def test_ranges_are_those_of_the_training(jets: Any) -> None:
     columns, _ = jets
     trained = train_family("dense", columns, latent=4, steps=100)
     whole = trained.decode(trained.encode(columns))
@@ -90,7 +94,7 @@ def test_ranges_are_those_of_the_training(jets):
     assert all((part[name] == whole[name][:40]).all() for name in columns)
 
 
-def test_data_that_do_not_fit_are_refused(jets):
+def test_data_that_do_not_fit_are_refused(jets: Any) -> None:
     columns, counts = jets
     trained = train_family("dense", columns, latent=2, steps=5)
     with pytest.raises(UsageError, match="no column 'Jet_mass'"):
@@ -104,7 +108,7 @@ def test_data_that_do_not_fit_are_refused(jets):
     assert counts.sum() == columns["Jet_pt"].size
 
 
-def test_families_are_described_in_one_line_each():
+def test_families_are_described_in_one_line_each() -> None:
     for name, info in families().items():
         assert info.name == name
         assert info.kind in ("table", "events", "grid")

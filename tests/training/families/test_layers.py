@@ -1,9 +1,12 @@
+"""Layers of float networks and the nodes that they become."""
+
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch")
+import torch
 
 from baler.latent.arithmetic import ONE
 from baler.latent.rows import Layout, Level
@@ -11,7 +14,7 @@ from baler.training.families.layers import Place
 from baler.training.families.net import Net
 
 
-def rows(net):
+def rows(net: Any) -> Any:
     x = net.given(Level.OBJECT, (3,))
     for name in ("leaky", "relu", "tanh", "sigmoid", "gelu", "silu"):
         x = net.function(net.linear(x, 20), name)
@@ -20,7 +23,7 @@ def rows(net):
     return net.linear(net.join(y, net.add(y, y)), 4)
 
 
-def events(net):
+def events(net: Any) -> Any:
     x = net.given(Level.OBJECT, (5,))
     event = net.to_objects(net.given(Level.EVENT, (2,)))
     x = net.linear(net.join(x, event), 8)
@@ -30,19 +33,19 @@ def events(net):
     return net.linear(net.join(near, mean), 3)
 
 
-def blocks(net):
+def blocks(net: Any) -> Any:
     x = net.given(Level.OBJECT, (7, 6, 2))
     x = net.divide(net.conv(x, 4, 5, 2))
     x = net.reshape(net.linear(net.reshape(x, (48,)), 48), (4, 3, 4))
     return net.conv(net.divide(x, inverse=True), 2, 3, 2, up=True)
 
 
-def blocks_of_three_axes(net):
+def blocks_of_three_axes(net: Any) -> Any:
     return net.conv(net.conv(net.given(Level.OBJECT, (4, 4, 6, 1)), 3, 3, 2), 1, 3, 2, up=True)
 
 
 @pytest.mark.parametrize("write", [rows, events, blocks, blocks_of_three_axes])
-def test_integers_compute_what_floats_do(write):
+def test_integers_compute_what_floats_do(write: Any) -> None:
     torch.manual_seed(0)
     net = Net()
     net.outputs = (write(net),)
@@ -66,7 +69,7 @@ def test_integers_compute_what_floats_do(write):
     assert write is events or apart.max() < 2e-2
 
 
-def test_dropout_leaves_nothing_behind_in_integers():
+def test_dropout_leaves_nothing_behind_in_integers() -> None:
     net = Net()
     x = net.given(Level.OBJECT, (3,))
     net.outputs = (net.dropout(net.linear(net.dropout(x, 0.5), 2), 0.5),)
