@@ -39,7 +39,7 @@ from baler.learned.network import (
     collection_shapes,
     column_shapes,
 )
-from baler.learned.task import NO_BASE, Task
+from baler.learned.task import Task
 from baler.quantise.lattice import Integers
 
 Array = npt.NDArray[Any]
@@ -221,15 +221,14 @@ def task_of(
 ) -> Task:
     """Return the task of made-up columns."""
     split = [axis.split(column.values) for axis, column in zip(model.axes, columns, strict=False)]
-    none = np.full(parent_counts.sum(), NO_BASE)
     return Task(
         counts=counts,
         parent_counts=parent_counts,
         event_features=_sparse(rng, counts.size),
-        parent_features=_sparse(rng, none.size),
-        parent_bases=np.stack([bases.get(column.name, none) for column in columns]),
+        parent_features=_sparse(rng, int(parent_counts.sum())),
+        parent_bases={j: bases[c.name] for j, c in enumerate(columns) if c.name in bases},
         object_features=np.zeros((columns[0].values.size, 0), np.int16),
-        object_bases=np.full((len(columns), columns[0].values.size), NO_BASE),
+        object_bases={},
         weights=np.zeros(0, np.int64),
         given=np.zeros(len(columns), np.bool_),
         classes=np.stack([classes for classes, _ in split]),

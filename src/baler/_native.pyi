@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from baler.learned.axis import Axis
+from baler.learned.axis import Array, Axis, Classes, Features, Ints
 from baler.learned.network import CollectionNet
 from baler.learned.task import Task
 
@@ -31,6 +31,33 @@ class Kernel:
 
     def decode(self, task: Task, streams: list[bytes]) -> tuple[Status, int]:
         """Fill in the task; return how it ended, and in which lane."""
+
+class AxisColumns:
+    """An axis; values are of its dtype, all arrays have one number for each of them."""
+
+    def __init__(
+        self, level: str, axis: Axis, scalar: str, lattice: str, **parameters: object
+    ) -> None: ...
+    def split(self, values: Array, classes: Classes, numbers: Ints) -> None:
+        """Fill in classes and numbers."""
+
+    def fit(
+        self,
+        values: Array,
+        most: float,
+        relative: bool,
+        limits: npt.NDArray[np.float64] | None,
+        classes: Classes,
+        numbers: Ints,
+        decoded: Array,
+    ) -> tuple[int, float]:
+        """Fill in what keeps a bound; return how many values are verbatim, and the worst error."""
+
+    def join(self, classes: Classes, numbers: Ints, verbatim: Array, values: Array) -> int:
+        """Fill in values; return how many verbatim ones that takes."""
+
+    def features(self, classes: Classes, numbers: Ints, to: Features) -> None:
+        """Fill in what other collections are told, (values, features)."""
 
 def levels() -> list[str]:
     """Return the levels of instructions that run on this processor, the slowest first."""

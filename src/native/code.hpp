@@ -92,7 +92,7 @@ void prefetch_event(const Network& net, const Job& job, const Slot& slot) {
     fetch(job.parent_features + parent * net.parent_features, 2 * parents * net.parent_features);
     fetch(job.families + parent, parents * int64_t{sizeof(Family)});
     for (int j = 0; j < net.columns; ++j) {
-        if (net.column[j].base == Base::parent) fetch(job.parent_bases + j * job.parents + parent, 8 * parents);
+        if (net.column[j].base == Base::parent) fetch(job.parent_bases[j] + parent, 8 * parents);
     }
 }
 

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "network.hpp"
+#include "axis.hpp"
 
 namespace baler {
 
@@ -21,9 +21,9 @@ struct Job {
     const std::int64_t* parent_counts;
     const std::int16_t* event_features;
     const std::int16_t* parent_features;
-    const std::int64_t* parent_bases;
+    const std::int64_t* const* parent_bases;  // of each column: (parents,), if that is its base
     const std::int16_t* object_features;
-    const std::int64_t* object_bases;
+    const std::int64_t* const* object_bases;  // of each column: (objects,), if that is its base
     const std::int64_t* weights;
     const bool* given;
     std::uint8_t* classes;
@@ -120,6 +120,7 @@ struct Level {
     const char* name;
     int packed;  // units of a vector, if packing two of them mixes their units as packed_unit says; else 0
     Run decode, encode;
+    const Columns& (*columns)(const Axis&);
 };
 
 extern const Level LEVEL_PORTABLE;

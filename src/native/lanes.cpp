@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 static_assert(std::endian::native == std::endian::little, "streams are copied as they are in memory");
@@ -226,6 +227,13 @@ std::vector<const Level*> levels() {
     }
 #endif
     return found;
+}
+
+const Level& level_named(const std::string& name) {
+    for (const Level* level : levels()) {
+        if (level->name == name) return *level;
+    }
+    throw std::invalid_argument("no level " + name + " on this processor");
 }
 
 Result decode(const Level& level, const Network& net, const Job& job, std::span<const Stream> streams) {

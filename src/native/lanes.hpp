@@ -13,6 +13,8 @@ namespace baler {
 
 // The levels that run on this processor, the slowest first.
 std::vector<const Level*> levels();
+// The one with this name; raises std::invalid_argument.
+const Level& level_named(const std::string& name);
 
 struct Stream {
     const std::uint8_t* data;

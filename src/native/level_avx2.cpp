@@ -56,9 +56,10 @@ struct Simd {
 }  // namespace baler
 
 #include "code.hpp"
+#include "columns.hpp"
 
 namespace baler {
 
-const Level LEVEL_AVX2{"avx2", Simd::units, code_lanes<false>, code_lanes<true>};
+const Level LEVEL_AVX2{"avx2", Simd::units, code_lanes<false>, code_lanes<true>, columns_of};
 
 }  // namespace baler

@@ -73,9 +73,10 @@ private:
 }  // namespace baler
 
 #include "code.hpp"
+#include "columns.hpp"
 
 namespace baler {
 
-const Level LEVEL_AVX512{"avx512", Simd::units, code_lanes<false>, code_lanes<true>};
+const Level LEVEL_AVX512{"avx512", Simd::units, code_lanes<false>, code_lanes<true>, columns_of};
 
 }  // namespace baler

@@ -73,9 +73,10 @@ struct Simd {
 }  // namespace baler
 
 #include "code.hpp"
+#include "columns.hpp"
 
 namespace baler {
 
-const Level LEVEL_PORTABLE{"portable", 0, code_lanes<false>, code_lanes<true>};
+const Level LEVEL_PORTABLE{"portable", 0, code_lanes<false>, code_lanes<true>, columns_of};
 
 }  // namespace baler

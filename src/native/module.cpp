@@ -7,7 +7,9 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <list>
 
+#include "axes.hpp"
 #include "lanes.hpp"
 #include "layout.hpp"
 
@@ -36,18 +38,11 @@ int size_of(nb::handle object, const char* name, std::size_t axis) {
     return static_cast<int>(nb::cast<nb::ndarray<nb::ro>>(object.attr(name)).shape(axis));
 }
 
-const Level& level_of(const std::string& name) {
-    for (const Level* level : levels()) {
-        if (level->name == name) return *level;
-    }
-    throw nb::value_error(("no level " + name + " on this processor").c_str());
-}
-
 // A network, with the memory that it points to.
 class Kernel {
 public:
     Kernel(const std::string& level, nb::handle net, nb::sequence axes, nb::handle odds)
-        : level_(level_of(level)) {
+        : level_(level_named(level)) {
         const nb::object columns = net.attr("columns");
         net_.units = size_of(net, "bias", 0);
         net_.columns = static_cast<int>(nb::len(columns));
@@ -122,7 +117,7 @@ private:
         Work(const Network& net, nb::handle task)
             : counts(nb::cast<Array<const std::int64_t>>(task.attr("counts"))) {
             const auto events = static_cast<std::int64_t>(counts.size());
-            const std::int64_t objects = size_of(task, "classes", 1), parents = size_of(task, "parent_bases", 1);
+            const std::int64_t objects = size_of(task, "classes", 1), parents = size_of(task, "parent_features", 0);
             job.events = events;
             job.objects = objects;
             job.parents = parents;
@@ -131,10 +126,10 @@ private:
             job.event_features = data<const std::int16_t>(task, "event_features", {events, net.event_features});
             job.parent_features =
                 data<const std::int16_t>(task, "parent_features", {parents, net.parent_features});
-            job.parent_bases = data<const std::int64_t>(task, "parent_bases", {net.columns, parents});
+            job.parent_bases = bases(net, task, "parent_bases", Base::parent, parents);
             job.object_features =
                 data<const std::int16_t>(task, "object_features", {objects, net.object_features});
-            job.object_bases = data<const std::int64_t>(task, "object_bases", {net.columns, objects});
+            job.object_bases = bases(net, task, "object_bases", Base::object, objects);
             job.weights = data<const std::int64_t>(task, "weights", {net.weights});
             job.given = data<const bool>(task, "given", {net.columns});
             job.classes = data<std::uint8_t>(task, "classes", {net.columns, objects});
@@ -156,6 +151,23 @@ private:
             return array.data();
         }
 
+        // The numbers of columns that have a base of some kind.
+        const std::int64_t* const* bases(
+            const Network& net, nb::handle task, const char* name, Base kind, std::int64_t size
+        ) {
+            auto& found = columns.emplace_back(static_cast<std::size_t>(net.columns));
+            for (int j = 0; j < net.columns; ++j) {
+                if (net.column[j].base != kind) continue;
+                const auto numbers = nb::cast<Array<const std::int64_t>>(task.attr(name)[nb::int_(j)]);
+                if (numbers.size() != static_cast<std::size_t>(size)) {
+                    throw nb::value_error((std::string("an array has an unexpected shape: ") + name).c_str());
+                }
+                held.push_back(nb::cast(numbers));
+                found[static_cast<std::size_t>(j)] = numbers.data();
+            }
+            return found.data();
+        }
+
         // A sum of what is not negative, else -1.
         static std::int64_t sum(const std::int64_t* counts, std::int64_t size) {
             std::int64_t total = 0;
@@ -168,6 +180,7 @@ private:
 
         Array<const std::int64_t> counts;
         std::vector<nb::object> held;
+        std::list<std::vector<const std::int64_t*>> columns;
         std::vector<Family> families;
         std::vector<std::int64_t> moments;
         Job job{};
@@ -317,4 +330,5 @@ NB_MODULE(_native, module) {
         .def(nb::init<const std::string&, nb::handle, nb::sequence, nb::handle>(), "level"_a, "net"_a, "axes"_a, "odds"_a)
         .def("decode", &Kernel::decode, "task"_a, "streams"_a)
         .def("encode", &Kernel::encode, "task"_a, "lanes"_a, "bits"_a);
+    add_axes(module);
 }

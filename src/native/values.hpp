@@ -84,11 +84,11 @@ BALER_INLINE void find_bases(const Network& net, const Column& column, const Job
             return set_bases(quad, [&](const Slot& slot) { return slot.peer >= 0 ? numbers[slot.peer] : center; });
         case Base::parent:
             return set_bases(quad, [&](const Slot& slot) {
-                return slot.parent < 0 ? center : or_center(job.parent_bases[j * job.parents + slot.parent]);
+                return slot.parent < 0 ? center : or_center(job.parent_bases[j][slot.parent]);
             });
         case Base::object:
             return set_bases(quad, [&](const Slot& slot) {
-                return or_center(job.object_bases[j * job.objects + slot.object]);
+                return or_center(job.object_bases[j][slot.object]);
             });
         case Base::centroid:
             return set_bases(quad, [&](const Slot& slot) {

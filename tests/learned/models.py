@@ -293,11 +293,12 @@ def random_task(
     numbers = np.empty((len(own), objects), np.int64)
     for j, axis in enumerate(own):
         classes[j], numbers[j] = random_column_values(rng, axis, objects, bool(net.key) and j == 0)
-    bases = np.full((len(own), parents), NO_BASE, np.int64)
+    bases, of_objects = {}, {}
     for j, column in enumerate(net.columns):
-        if column.base is Base.PARENT and objects:
-            bases[j] = _near(rng, numbers[j][rng.integers(0, objects, parents)])
-    of_objects = np.full_like(numbers, NO_BASE)
+        if column.base is Base.PARENT:
+            some = rng.integers(0, objects, parents) if objects else np.zeros(0, np.int64)
+            near = _near(rng, numbers[j][some])
+            bases[j] = near if objects else np.full(parents, NO_BASE)
     for j, column in enumerate(net.columns):
         if column.base is Base.OBJECT:
             of_objects[j] = _near(rng, numbers[j])
@@ -419,9 +420,9 @@ def single_task(classes: Sequence[int], numbers: Sequence[int], atoms: int = 0) 
         parent_counts=np.zeros(1, np.int64),
         event_features=np.zeros((1, 0), np.int16),
         parent_features=np.zeros((0, 0), np.int16),
-        parent_bases=np.zeros((1, 0), np.int64),
+        parent_bases={},
         object_features=np.zeros((len(numbers), 0), np.int16),
-        object_bases=np.full((1, len(numbers)), NO_BASE),
+        object_bases={},
         weights=np.zeros(0, np.int64),
         given=np.zeros(1, np.bool_),
         classes=np.array([classes], np.uint8),

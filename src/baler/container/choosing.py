@@ -13,14 +13,15 @@ from baler import codecs
 from baler.codecs.search import excerpt, is_constant
 from baler.container.blocks import Contents, apportion
 from baler.container.context import context_of
-from baler.container.encoding import Encoded, encode_checked, worst_of
+from baler.container.encoding import Encoded, encode_checked
 from baler.container.joint import Joint, counted, total_of
 from baler.container.layout import MAX_JOINT_VALUES, MAX_LANES
-from baler.core.bounds import Bools, Exact, same_bits
+from baler.core.bounds import Exact, same_bits
 from baler.core.chunk import Array
 from baler.core.recipe import ColumnRecipe, Recipe
 from baler.errors import FormatError
 from baler.learned import kernel
+from baler.learned.columns import fit, split
 from baler.learned.part import part_of
 from baler.learned.task import Encoded as Coded
 from baler.learned.task import Task
@@ -52,6 +53,7 @@ class _OnAxis:
     decoded: Array
     verbatim: bytes  # the payload of the values that are not on the axis
     kept: int  # how many these are
+    worst: float  # largest error / bound of the others
 
     @property
     def size(self) -> int:
@@ -244,24 +246,13 @@ class GroupEncoder:
             return self._on_axis[at][1]
         j = self.joint.group.columns.index(at)
         axis = self.joint.axis(j, known)
-        decoded = values  # what is not on the lattice is exact
-
-        def keeps(values: Array, back: Array) -> Bools:
-            nonlocal decoded
-            decoded = back
-            if bound.lossy:
-                return bound.holds(values, back, sigma)
-            return same_bits(values, back)
-
-        classes, numbers = axis.split(values, keeps)
-        self.inputs.classes[j], self.inputs.numbers[j] = classes, numbers
-        exact = (classes < axis.on_lattice) | (classes == axis.verbatim)
-        decoded = np.where(exact, values, decoded)
-        kept = values[classes == axis.verbatim]
+        classes, numbers = self.inputs.classes[j], self.inputs.numbers[j]
+        fitted = fit(axis, values, bound, sigma, classes, numbers)
         payload = b""
-        if kept.size:
+        if fitted.kept:
+            kept = values[classes == axis.verbatim]
             payload = codecs.encode(kept, ColumnRecipe(Exact()), _nothing)
-        found = _OnAxis(decoded, payload, kept.size)
+        found = _OnAxis(fitted.decoded, payload, fitted.kept, fitted.worst)
         self._on_axis[at] = sigma, found
         return found
 
@@ -280,8 +271,8 @@ class GroupEncoder:
         for j, at in enumerate(self.joint.group.columns):
             given[j] = at in layout.given
             if given[j] and self._rows.get(j) is not known[at]:
-                classes, numbers = self.joint.axis(j, known).split(known[at])
-                self.inputs.classes[j], self.inputs.numbers[j] = classes, numbers
+                split_of = split(self.joint.axis(j, known), known[at])
+                self.inputs.classes[j], self.inputs.numbers[j] = split_of
                 self._rows[j] = known[at]
         return replace(self.inputs, given=given)
 
@@ -343,21 +334,12 @@ class GroupEncoder:
             shares = apportion(total, [int(bits) for bits in coded.bits])
             for at, share in zip(members, shares, strict=True):
                 if at in layout.learned:
-                    columns[at] = self.column(layout.learned[at], at, share, estimates[at], layout)
+                    column, otherwise = layout.learned[at], round(estimates[at])
+                    payload = codecs.encode_learned(share, otherwise, column.kept, column.verbatim)
+                    columns[at] = Encoded(payload, column.decoded, column.worst, fell_back=False)
         totals = [total_of(columns[at].decoded) for at in counted(schema, self.joint.group)]
         payloads = [columns[at].payload for at in members]
         return EncodedGroup(Contents(payloads, totals, streams), columns)
-
-    def column(
-        self, column: _OnAxis, at: int, share: int, otherwise: float, layout: _Layout
-    ) -> Encoded:
-        """Return what came of a column that the network coded."""
-        bound = self.recipe.columns[at].bound
-        known, schema = {**self.decoded, **layout.decoded}, self.joint.schema
-        sigma = None if bound.parent is None else known[schema.position[bound.parent]]
-        payload = codecs.encode_learned(share, round(otherwise), column.kept, column.verbatim)
-        worst = worst_of(bound, self.values[at], column.decoded, sigma)
-        return Encoded(payload, column.decoded, worst, fell_back=False)
 
     def comes_back(self, found: EncodedGroup) -> bool:
         """Tell whether the streams decode to what they should, within all bounds.
@@ -369,7 +351,12 @@ class GroupEncoder:
             if not codecs.is_learned(column.payload)
         }  # fmt: skip
         known = {**self.decoded, **given}
-        decoded = self.joint.decode(found.contents, self.inputs, self.size, known)
+        inputs = replace(
+            self.inputs,
+            classes=np.empty_like(self.inputs.classes),
+            numbers=np.empty_like(self.inputs.numbers),
+        )
+        decoded = self.joint.decode(found.contents, inputs, self.size, known)
         columns = ((found.columns[at], values) for at, values in decoded.items())
         return all(
             column.worst <= 1 and bool(same_bits(column.decoded, values).all())

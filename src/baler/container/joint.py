@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,15 +16,13 @@ from baler.core.recipe import Group, Recipe
 from baler.core.schema import Column, Schema
 from baler.errors import Corrupt
 from baler.learned import kernel
-from baler.learned.axis import Axis, Classes, Ints
+from baler.learned.axis import Axis
+from baler.learned.columns import join, split
 from baler.learned.inputs import external_columns, task_of
 from baler.learned.model import Model
 from baler.learned.network import CollectionNet
 from baler.learned.task import Task
 from baler.quantise.lattice import Scaled
-
-Split = tuple[Classes, Ints]
-"""The classes and numbers of a column."""
 
 
 def own_columns(model: Model, number: int) -> list[str]:
@@ -141,34 +139,29 @@ class Joint:
     def decode(
         self, contents: Contents, inputs: Task, size: int, decoded: Mapping[int, Array]
     ) -> dict[int, Array]:
-        """Return the learned columns; ``decoded`` has all others that are needed."""
-        known, own, learned = dict(decoded), {}, {}
+        """Return the learned columns; ``decoded`` has all others that are needed.
+
+        Classes and numbers of ``inputs`` are filled in.
+        """
+        known, learned = dict(decoded), {}
+        given = np.zeros_like(inputs.given)
         for j, (at, payload) in enumerate(zip(self.group.columns, contents.payloads, strict=True)):
             column = self.schema.columns[at]
             with noting(f"in column {column.name!r}"):
                 if codecs.is_learned(payload):
                     learned[j] = codecs.decode_learned(payload, column.dtype, size)
                 else:
-                    own[j] = self.axis(j, known).split(known[at])
-        task = knowing(inputs, own, own)
+                    given[j] = True
+                    inputs.classes[j], inputs.numbers[j] = split(self.axis(j, known), known[at])
+        task = replace(inputs, given=given)
         kernel.decode(self.model, self.net, task, [bytes(stream) for stream in contents.streams])
         for j in self.units_first():
             if j in learned:
                 at = self.group.columns[j]
                 axis, verbatim = self.axis(j, known), learned[j].verbatim
                 with noting(f"in column {axis.column!r}"):
-                    known[at] = axis.join(task.classes[j], task.numbers[j], verbatim)
+                    known[at] = join(axis, task.classes[j], task.numbers[j], verbatim)
         return {self.group.columns[j]: known[self.group.columns[j]] for j in learned}
-
-
-def knowing(inputs: Task, known: Mapping[int, Split], given: Iterable[int]) -> Task:
-    """Return a task of which some columns are known, and some of these given."""
-    classes, numbers = np.zeros_like(inputs.classes), np.zeros_like(inputs.numbers)
-    for j, split in known.items():
-        classes[j], numbers[j] = split
-    marks = np.zeros_like(inputs.given)
-    marks[list(given)] = True
-    return replace(inputs, classes=classes, numbers=numbers, given=marks)
 
 
 def decode_group(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from baler.core.bounds import Bound, same_bits
 from baler.errors import Corrupt
 from baler.quantise.lattice import Lattice
 
@@ -26,6 +27,15 @@ MAX_ATOMS = 64
 MAX_NUMBER = 1 << 53
 INDICATORS = 8
 """Atoms of which a source of features says whether they are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What an encoder makes of a column on its axis."""
+
+    decoded: Array  # what comes back
+    kept: int  # how many values are verbatim
+    worst: float  # largest error / bound of the others; 0 where all bits are the same
 
 
 class Kind(IntEnum):
@@ -129,6 +139,29 @@ class Axis:
             classes[bits == np.frombuffer(self.atoms[k], bits.dtype)] = k
         numbers[(classes < self.on_lattice) | (classes == self.verbatim)] = self.center
         return classes, numbers
+
+    def fit(
+        self, values: Array, bound: Bound, sigma: Array | None, classes: Classes, numbers: Ints
+    ) -> Fitted:
+        """Fill in classes and numbers; values that may not come back from a number are verbatim."""
+        decoded = values
+        errors = np.zeros(values.shape)
+
+        def keeps(values: Array, back: Array) -> npt.NDArray[np.bool_]:
+            nonlocal decoded, errors
+            decoded = back
+            if not bound.lossy:
+                return same_bits(values, back)
+            errors = bound.over(values, back, sigma)
+            return np.asarray(errors <= 1.0)
+
+        classes[:], numbers[:] = self.split(values, keeps)
+        on = (classes == self.on_lattice) | (classes == self.on_lattice + 1)
+        return Fitted(
+            np.where(on, decoded, values),
+            int((classes == self.verbatim).sum()),
+            float(errors.max(where=on, initial=0.0)),
+        )
 
     def join(self, classes: Classes, numbers: Ints, verbatim: Array) -> Array:
         """Return the values of classes and numbers; ``verbatim`` are those of the last class."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -321,26 +321,24 @@ def check_task(
         "parent_counts": (np.int64, (task.events,)),
         "event_features": (np.int16, (task.events, net.event.shape[1])),
         "parent_features": (np.int16, (parents, net.parent.shape[1])),
-        "parent_bases": (np.int64, (columns, parents)),
         "object_features": (np.int16, (objects, net.object.shape[1])),
-        "object_bases": (np.int64, (columns, objects)),
         "weights": (np.int64, (net.weight_count,)),
         "given": (np.bool_, (columns,)),
         "classes": (np.uint8, (columns, objects)),
         "numbers": (np.int64, (columns, objects)),
         "keys": (np.int64, (atoms,)),
     }
-    assert set(shapes) == {item.name for item in fields(Task)}
+    assert {*shapes, "parent_bases", "object_bases"} == {item.name for item in fields(Task)}
     for name, (kind, shape) in shapes.items():
         _shape(name, getattr(task, name), np.dtype(kind), shape)
+    _check_bases("parents' bases", task.parent_bases, net, Base.PARENT, parents)
+    _check_bases("objects' bases", task.object_bases, net, Base.OBJECT, objects)
     for features in (task.event_features, task.parent_features, task.object_features):
         if (
             features.size
             and not -FEATURE_LIMIT <= features.min() <= features.max() <= FEATURE_LIMIT
         ):
             raise Corrupt("a feature is out of range")
-    _check_numbers("parents' bases", task.parent_bases[task.parent_bases != NO_BASE])
-    _check_numbers("objects' bases", task.object_bases[task.object_bases != NO_BASE])
     if ((task.weights < 1) | (task.weights > MAX_WEIGHT)).any():
         raise Corrupt(f"a weight is not 1 to {MAX_WEIGHT}")
     for j in np.flatnonzero(known):
@@ -348,6 +346,16 @@ def check_task(
         _check_numbers(f"numbers of {axis.column!r}", task.numbers[j])
         if (task.classes[j] > axis.verbatim).any():
             raise Corrupt(f"column {axis.column!r} has a class above {axis.verbatim}")
+
+
+def _check_bases(
+    what: str, bases: Mapping[int, npt.NDArray[np.int64]], net: CollectionNet, base: Base, size: int
+) -> None:
+    if set(bases) != {j for j, column in enumerate(net.columns) if column.base is base}:
+        raise Corrupt(f"{what} are those of the columns {sorted(bases)}")
+    for numbers in bases.values():
+        _shape(what, numbers, np.dtype(np.int64), (size,))
+        _check_numbers(what, numbers[numbers != NO_BASE])
 
 
 def _total(counts: npt.NDArray[np.int64]) -> int:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from baler.errors import Corrupt
 from baler.learned.axis import MAX_NUMBER, Axis, Classes, Features, Ints
+from baler.learned.columns import source_features, split
 from baler.learned.derived import Derivations, columns_of
-from baler.learned.network import Base, CollectionNet, Source
+from baler.learned.network import Base, CollectionNet, Source, source_width
 from baler.learned.tally import weight_table
 from baler.learned.task import NO_BASE, Task
 
@@ -57,15 +58,14 @@ def task_of(
 ) -> Task:
     """Return the task of a collection in a chunk of ``entries`` events.
 
-    ``own`` has the classes and numbers of the columns, by position in the network, that are known
-    (all of them for an encoder); those that are not known are not given. An encoder replaces
-    ``given``.
+    ``own`` has the classes and numbers of the columns that are known and given, by position in the
+    network. Those of the others are to be filled in.
     """
     counts = counts_of(net.counts, entries, column)
     size = int(counts.sum())
     parents = column(net.key).astype(np.int64) if net.key else np.zeros(counts.size, np.int64)
-    classes = np.zeros((len(net.columns), size), np.uint8)
-    numbers = np.zeros((len(net.columns), size), np.int64)
+    classes = np.empty((len(net.columns), size), np.uint8)
+    numbers = np.empty((len(net.columns), size), np.int64)
     given = np.zeros(len(net.columns), np.bool_)
     for j, (known_classes, known_numbers) in own.items():
         if known_classes.size != size:
@@ -78,7 +78,7 @@ def task_of(
         parent_counts=parents,
         event_features=event_features(axes, net.event_sources, counts.size, column),
         parent_features=parent_features(axes, net.parent_sources, int(parents.sum()), column),
-        parent_bases=_parent_bases(axes, net, int(parents.sum()), column),
+        parent_bases=_parent_bases(axes, net, column),
         object_features=object_features,
         object_bases=object_bases,
         weights=_weights(axes, net),
@@ -102,18 +102,13 @@ def event_features(
 ) -> Features:
     """Return the features of events, (events, features)."""
     parts = [np.zeros((events, 0), np.int16)]
-    made: dict[int, tuple[Features, Ints | None, Ints]] = {}
     for source in sources:
         axis = axes[source.axis]
-        if source.axis not in made:
-            table = axis.source_features(*axis.split(column(axis.column)))
-            counts = column(axis.counts).astype(np.int64) if axis.counts else None
-            first = np.arange(events) if counts is None else np.cumsum(counts) - counts
-            made[source.axis] = table, counts, first
-        table, counts, first = made[source.axis]
-        there = (np.ones(events) if counts is None else counts) > source.rank
-        part = np.zeros((events, table.shape[1]), np.int16)
-        part[there] = table[first[there] + source.rank]
+        counts = column(axis.counts).astype(np.int64) if axis.counts else np.ones(events, np.int64)
+        there = counts > source.rank
+        values = column(axis.column)[(np.cumsum(counts) - counts)[there] + source.rank]
+        part = np.zeros((events, source_width(axis)), np.int16)
+        part[there] = source_features(axis, *split(axis, values))
         parts.append(part)
     return np.ascontiguousarray(np.concatenate(parts, 1))
 
@@ -125,7 +120,7 @@ def parent_features(
     parts = [np.zeros((parents, 0), np.int16)]
     for source in sources:
         axis = axes[source.axis]
-        part = axis.source_features(*axis.split(column(axis.column)))
+        part = source_features(axis, *split(axis, column(axis.column)))
         if len(part) != parents:
             raise Corrupt(f"column {axis.column!r} has {len(part)} values for {parents} parents")
         parts.append(part)
@@ -134,16 +129,15 @@ def parent_features(
 
 def _objects(
     axes: Sequence[Axis], net: CollectionNet, counts: Ints, column: Values
-) -> tuple[Features, Ints]:
-    """Return what is derived for each object: features (N, features) and bases (d, N)."""
-    size = int(counts.sum())
-    parts = [np.zeros((size, 0), np.int16)]
-    bases = np.full((len(net.columns), size), NO_BASE, np.int64)
+) -> tuple[Features, dict[int, Ints]]:
+    """Return what is derived for each object: features (N, features) and bases of columns."""
+    parts = [np.zeros((int(counts.sum()), 0), np.int16)]
+    bases: dict[int, Ints] = {}
     derivations = Derivations(axes, counts, column)
     for number, source in enumerate(net.object_sources):
         axis = axes[source.axis]
         classes, numbers = _split(axis, derivations.values(source))
-        parts.append(axis.source_features(classes, numbers))
+        parts.append(source_features(axis, classes, numbers))
         for j, plan in enumerate(net.columns):
             if plan.base is Base.OBJECT and plan.base_axis == number:
                 bases[j] = _on_lattice(axis, classes, numbers)
@@ -154,13 +148,13 @@ def _split(axis: Axis, values: Array) -> tuple[Classes, Ints]:
     """Return classes and numbers of values of any dtype; floats that do not fit are verbatim."""
     if axis.dtype.kind == "f" or values.dtype.kind != "f":
         with np.errstate(over="ignore", under="ignore"):
-            return axis.split(values.astype(axis.dtype))
+            return split(axis, values.astype(axis.dtype))
     whole = np.rint(values.astype(np.float64))
     low, high = 0, 1
     if axis.dtype.kind in "iu":
         low, high = np.iinfo(axis.dtype).min, np.iinfo(axis.dtype).max
     inside = (whole >= max(low, -MAX_NUMBER)) & (whole <= min(high, MAX_NUMBER))
-    classes, numbers = axis.split(np.where(inside, whole, 0).astype(axis.dtype))
+    classes, numbers = split(axis, np.where(inside, whole, 0).astype(axis.dtype))
     classes[~inside], numbers[~inside] = axis.verbatim, axis.center
     return classes, numbers
 
@@ -171,12 +165,11 @@ def _weights(axes: Sequence[Axis], net: CollectionNet) -> Ints:
     return weight_table(axes[net.columns[net.weight].axis], net)
 
 
-def _parent_bases(axes: Sequence[Axis], net: CollectionNet, parents: int, column: Values) -> Ints:
-    bases = np.full((len(net.columns), parents), NO_BASE, np.int64)
-    for j, plan in enumerate(net.columns):
-        if plan.base is Base.PARENT:
-            bases[j] = parent_base(axes[plan.axis], column(axes[plan.base_axis].column))
-    return bases
+def _parent_bases(axes: Sequence[Axis], net: CollectionNet, column: Values) -> dict[int, Ints]:
+    return {
+        j: parent_base(axes[plan.axis], column(axes[plan.base_axis].column))
+        for j, plan in enumerate(net.columns) if plan.base is Base.PARENT
+    }  # fmt: skip
 
 
 def parent_base(axis: Axis, values: Array) -> Ints:

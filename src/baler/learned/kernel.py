@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 from baler.errors import UsageError
 from baler.learned import reference
+from baler.learned.axis import Axis
 from baler.learned.model import Model
 from baler.learned.network import CollectionNet
 from baler.learned.task import Encoded, Task
@@ -30,6 +32,12 @@ def decode(model: Model, net: CollectionNet, task: Task, streams: Sequence[bytes
     """Fill in classes and numbers of the columns that are not given; raises a FormatError."""
     kernel, options = _kernel()
     kernel.decode(model, net, task, streams, **options)
+
+
+def axis_columns(axis: Axis, parameters: Mapping[str, Any]) -> Any:
+    """Return an `AxisColumns` of native code; None if there is no native code."""
+    kernel, options = _kernel()
+    return None if kernel is reference else kernel.axis_columns(axis, parameters, **options)
 
 
 def _kernel() -> tuple[ModuleType, dict[str, str]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from baler._native import Kernel, Status, levels
+from baler._native import AxisColumns, Kernel, Status, levels
 from baler.errors import Corrupt, Truncated
+from baler.learned.axis import Axis
 from baler.learned.checks import check_task
 from baler.learned.model import Model
 from baler.learned.network import CollectionNet
@@ -48,6 +50,13 @@ def decode(
     """Fill in classes and numbers of the columns that are not given."""
     check_task(model.axes, net, task, len(streams), task.given)
     _check(*_kernel(model, net, level).decode(task, list(streams)))
+
+
+def axis_columns(
+    axis: Axis, parameters: Mapping[str, Any], *, level: str = LEVELS[-1]
+) -> AxisColumns:
+    """Return an axis as native code reads it; ``parameters`` are those of its lattice."""
+    return AxisColumns(level, axis, axis.dtype.str[1:], axis.lattice.name, **parameters)
 
 
 def _kernel(model: Model, net: CollectionNet, level: str) -> Kernel:

@@ -19,9 +19,9 @@ def part_of(task: Task, first: int, last: int) -> Task:
         parent_counts=task.parent_counts[events],
         event_features=task.event_features[events],
         parent_features=task.parent_features[parents],
-        parent_bases=np.ascontiguousarray(task.parent_bases[:, parents]),
+        parent_bases={j: bases[parents] for j, bases in task.parent_bases.items()},
         object_features=task.object_features[objects],
-        object_bases=np.ascontiguousarray(task.object_bases[:, objects]),
+        object_bases={j: bases[objects] for j, bases in task.object_bases.items()},
         classes=np.ascontiguousarray(task.classes[:, objects]),
         numbers=np.ascontiguousarray(task.numbers[:, objects]),
     )

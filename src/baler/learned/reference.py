@@ -291,10 +291,10 @@ class Walk:
         if base is Base.PEER and this.peer is not None:
             return int(task.numbers[j, this.peer.at])
         if base is Base.PARENT and this.parent is not None:
-            number = int(task.parent_bases[j, this.parent])
+            number = int(task.parent_bases[j][this.parent])
             return center if number == NO_BASE else number
         if base is Base.OBJECT:
-            number = int(task.object_bases[j, this.at])
+            number = int(task.object_bases[j][this.at])
             return center if number == NO_BASE else number
         if base is Base.CENTROID and this.tally is not None and this.tally.weight:
             first = task.numbers[j, this.tally.first]

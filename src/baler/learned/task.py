@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,9 @@ class Task:
     parent_counts: Ints  # (E,) parents of each event; sums to P; zeros without a key
     event_features: npt.NDArray[np.int16]  # (E, event features)
     parent_features: npt.NDArray[np.int16]  # (P, parent features)
-    parent_bases: Ints  # (d, P) numbers; NO_BASE where there is none
+    parent_bases: Mapping[int, Ints]  # of columns with such a base: (P,) numbers, or NO_BASE
     object_features: npt.NDArray[np.int16]  # (N, object features)
-    object_bases: Ints  # (d, N) numbers; NO_BASE where there is none
+    object_bases: Mapping[int, Ints]  # of columns with such a base: (N,) numbers, or NO_BASE
     weights: Ints  # (W,) of numbers of the weight column; none without one
     given: npt.NDArray[np.bool_]  # (d,)
     classes: npt.NDArray[np.uint8]  # (d, N)

@@ -192,7 +192,7 @@ class Scaled(Lattice):
     def nearest(self, values: Array) -> Ints:
         """Return the nearest multiple."""
         with np.errstate(all="ignore"):
-            ratio = values.astype(np.float64) / self._steps()
+            ratio = values.astype(np.float64) / self.steps()
         return _round(ratio if self.shifts is None else ratio - self.shifts)
 
     def values(self, numbers: Ints, dtype: np.dtype[Any]) -> Array:
@@ -200,9 +200,9 @@ class Scaled(Lattice):
         exact = numbers.astype(np.float64)
         with np.errstate(all="ignore"):
             exact = exact if self.shifts is None else exact + self.shifts
-            return (exact * self._steps()).astype(dtype)
+            return (exact * self.steps()).astype(dtype)
 
-    def _steps(self) -> Floats:
+    def steps(self) -> Floats:
         """Return scale * sigma, 0 where not finite: the bits of NaN depend on the machine."""
         steps = self.scale * self.sigma.astype(np.float64)
         return np.where(np.isfinite(steps), steps, 0.0)
@@ -210,7 +210,7 @@ class Scaled(Lattice):
     def centred(self, guess: Floats) -> Scaled:
         """Return the lattice shifted for each value so that the guess is one of its points."""
         with np.errstate(all="ignore"):
-            return replace(self, shifts=_beside(guess / self._steps()))
+            return replace(self, shifts=_beside(guess / self.steps()))
 
     def parameters(self) -> bytes:
         """Return the scale as a float64 and the position of the column of uncertainties."""
@@ -270,7 +270,7 @@ class Logarithmic(Lattice):
 
     def bin(self, exact: Floats) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """Return floor(log2|x| * bins / octaves), and where it is defined (normal, not zero)."""
-        edges, start, shift = _search(self.bins, self.octaves)
+        edges, start, shift = first_guesses(self.bins, self.octaves)
         key = (exact.view(np.int64) & ((1 << 63) - 1)) - (1023 << 52)  # exponent and mantissa
         period = key >> (51 + self.octaves.bit_length())
         key &= (self.octaves << 52) - 1
@@ -348,7 +348,7 @@ def rounded(fraction: float, dtype: np.dtype[Any]) -> Bits | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _search(bins: int, octaves: int) -> tuple[Ints, Ints, int]:
+def first_guesses(bins: int, octaves: int) -> tuple[Ints, Ints, int]:
     """Return keys (exponent and mantissa) where bins begin, and a first guess by their top bits."""
     edges = progression(bins, octaves, 0).view(np.int64) - (1023 << 52)
     width = max(4, bins.bit_length() + 2)
