@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from baler.container import Reader
-from baler.core.chunk import join_chunks
+from baler.core.chunk import Array, join_chunks
 from tests.golden.make_files import digest
 from tests.reference_decoder import decode
 
@@ -22,6 +23,13 @@ def expected(path: Path) -> dict[str, str]:
     return manifest[path.name]
 
 
+@cache
+def decoded(path: Path) -> tuple[dict[str, Array], Counter[str]]:
+    with np.errstate(all="ignore"):
+        columns, decoder = decode(path.read_bytes())
+    return columns, decoder.met
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_package_reads_what_was_written(path: Path) -> None:
     with Reader(path) as reader:
@@ -31,13 +39,17 @@ def test_the_package_reads_what_was_written(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_page_reads_what_was_written(path: Path) -> None:
-    with np.errstate(all="ignore"):
-        columns, _ = decode(path.read_bytes())
+    columns, _ = decoded(path)
     assert {name: digest(values) for name, values in columns.items()} == expected(path)
 
 
+def met_in(version: str) -> dict[str, Counter[str]]:
+    files = [path for path in FILES if path.parent.name == version]
+    return {path.stem: decoded(path)[1] for path in files}
+
+
 def test_files_of_version_1_use_all_of_it() -> None:
-    met: dict[str, Counter[str]] = {p.stem: decode(p.read_bytes())[1].met for p in FILES}
+    met = met_in("v1")
     assert set(met) == {"bounded", "exact"}
     for used in met.values():
         assert all(used[f"codec {code}"] for code in range(11))
@@ -45,6 +57,12 @@ def test_files_of_version_1_use_all_of_it() -> None:
         assert used["compressed block"]
     lattices = [met["bounded"][f"lattice {code}"] for code in range(6)]
     assert all([*lattices, met["bounded"]["dithered"], met["bounded"]["escapes"]])
+
+
+def test_files_of_version_2_have_learned_columns() -> None:
+    met = met_in("v2")
+    assert set(met) == {"fitted", "trained"}
+    assert all(used["learned"] for used in met.values())
 
 
 def test_files_are_small() -> None:
