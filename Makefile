@@ -44,6 +44,7 @@ bench: $(VENV)/.dev
 	$(BENCH)/derived.py $(shell find $(DATA) -name uproot-HZZ-zstd.root -o -name uproot-Zmumu.root -o -name uproot-issue-85.root)
 	$(BENCH)/learned.py $(QCD) --policy benchmarks/policies/nano.toml --unseen $(dir $(QCD))zprime_5k.root --unseen $(dir $(QCD))ttbar_5k.root --minutes 13
 	$(BENCH)/learned.py $(QCD) --policy benchmarks/policies/coarse.toml --unseen $(dir $(QCD))zprime_5k.root --unseen $(dir $(QCD))ttbar_5k.root --minutes 5
+	$(BENCH)/embedded.py $(DATA)
 	$(BENCH)/speed.py $(QCD) --policy benchmarks/policies/nano.toml
 	$(BENCH)/kernel.py
 	$(BENCH)/memory.py $(QCD) --policy benchmarks/policies/nano.toml
@@ -61,7 +62,7 @@ $(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt $(NATIVE)
 
 # Peers of the benchmark that have no wheel here are left out; tests of them are skipped, and say so.
 $(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt $(NATIVE)
-	$(INSTALL) --only-binary :all: -e '.[dev,parquet,train,bench]' || $(INSTALL) -e '.[dev,parquet,train]'
+	$(INSTALL) --only-binary :all: -e '.[dev,parquet,plot,train,bench]' || $(INSTALL) -e '.[dev,parquet,plot,train]'
 	touch $@
 
 clean:

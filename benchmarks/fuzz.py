@@ -12,6 +12,7 @@ repeats it, and so is a change that checksums should have caught and that was de
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import os
 import random
@@ -38,7 +39,7 @@ from baler.api import CompressedFile
 from baler.container import Reader, Writer
 from baler.container.blocks import pack_block, unpack_block
 from baler.container.index import Index, pack_index, unpack_index
-from baler.container.layout import HEADER_SIZE, TAIL_SIZE, pack_header, pack_tail
+from baler.container.layout import HEADER_SIZE, TAIL_SIZE, check_header, pack_tail
 from baler.core.bytes import ByteReader, varint
 from baler.core.recipe import Group
 from baler.entropy.lz import lzma_compress, lzma_decompress
@@ -48,7 +49,12 @@ EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**32 - 1, 2**63 
 UNDER_CHECKSUMS = ("bytes", "cut")
 """Kinds of damage that leave checksums as they were, so that all of it has to be noticed."""
 
+MODEL_HEAD = 13
+"""Bytes of a model before its body: the last four are its checksum."""
+
 EVENTS = record.HERE.parent / "examples" / "events.root"
+LEARNED = record.HERE.parent / "tests" / "golden" / "v2"
+"""Files with models: nobody trains one anew for this."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -309,7 +315,8 @@ def _write_apart(source: Path, target: Path) -> None:
 
 def load_files(folder: Path) -> list[bytes]:
     """Return the bytes of all small files, in a fixed order."""
-    return [path.read_bytes() for path in sorted(folder.glob("*.baler"))]
+    paths = [*sorted(folder.glob("*.baler")), *sorted(LEARNED.glob("*.baler"))]
+    return [path.read_bytes() for path in paths]
 
 
 # ----------------------------------------------------------------------------------------- damage
@@ -318,32 +325,55 @@ def load_files(folder: Path) -> list[bytes]:
 def damaged(files: Sequence[bytes], chance: random.Random) -> tuple[str, bytes]:
     """Return one of the files with some damage, and what kind it is."""
     file, other = chance.choice(files), chance.choice(files)
-    kind = chance.choices(("bytes", "cut", "index", "core", "payload"), (3, 1, 3, 4, 8))[0]
+    kinds = {"bytes": 3, "cut": 1, "index": 3, "core": 4, "payload": 8, "model": 4}
+    kind = chance.choices(tuple(kinds), tuple(kinds.values()))[0]
     match kind:
         case "bytes":
             return kind, mutate(file, other, chance)
         case "cut":
             return kind, file[: chance.randrange(len(file))]
         case "index":
-            blocks, index = _parts(file)
-            return kind, _file(blocks, mutate(index, _parts(other)[1], chance))
+            header, blocks, index = _parts(file)
+            return kind, _file(header, blocks, mutate(index, _parts(other)[2], chance))
         case "core":
-            blocks, index = _parts(file)
-            return kind, _file(blocks, _with_core(index, chance))
+            header, blocks, index = _parts(file)
+            return kind, _file(header, blocks, _with_core(index, chance))
+        case "model":
+            return kind, _with_model(file, other, chance)
     return kind, _with_payload(file, other, chance)
 
 
-def _parts(file: bytes) -> tuple[bytes, bytes]:
-    """Return the blocks and the index of an intact file."""
+def _parts(file: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the header, the blocks (and the model), and the index of an intact file."""
     end = len(file) - TAIL_SIZE
     offset = int.from_bytes(file[end : end + 8], "little")
-    return file[HEADER_SIZE:offset], file[offset:end]
+    return file[:HEADER_SIZE], file[HEADER_SIZE:offset], file[offset:end]
 
 
-def _file(blocks: bytes, index: bytes) -> bytes:
+def _file(header: bytes, blocks: bytes, index: bytes) -> bytes:
     """Return a file with a right tail."""
-    header = pack_header()
     return header + blocks + index + pack_tail(header, index, len(header) + len(blocks))
+
+
+def _index(file: bytes) -> Index:
+    """Return the index of an intact file."""
+    header, blocks, packed = _parts(file)
+    return unpack_index(packed, len(blocks), check_header(header))
+
+
+def _with_model(file: bytes, other: bytes, chance: random.Random) -> bytes:
+    """Return a file whose model is damaged below its checksum and its name."""
+    header, blocks, packed = _parts(file)
+    index = _index(file)
+    if index.model is None:
+        return _file(header, blocks, mutate(packed, packed, chance))
+    start = len(blocks) - index.model.size
+    model = blocks[start:]
+    body = mutate(model[MODEL_HEAD:], other, chance)
+    model = model[: MODEL_HEAD - 4] + zlib.crc32(body).to_bytes(4, "little") + body
+    named = dataclasses.replace(index.model, sha256=hashlib.sha256(model).digest(), size=len(model))
+    changed = dataclasses.replace(index, model=named)
+    return _file(header, blocks[:start] + model, pack_index(changed))
 
 
 def _with_core(index: bytes, chance: random.Random) -> bytes:
@@ -371,18 +401,19 @@ def _packed(plain: bytes, compressed: bool) -> bytes:
 
 def _with_payload(file: bytes, other: bytes, chance: random.Random) -> bytes:
     """Return a file in which one payload, or the directory of a block, is damaged."""
-    blocks, packed = _parts(file)
-    index = unpack_index(packed, len(blocks))
+    header, blocks, packed = _parts(file)
+    index = _index(file)
     if not index.sizes.size:
-        return _file(blocks, mutate(packed, packed, chance))
+        return _file(header, blocks, mutate(packed, packed, chance))
     chunk = chance.randrange(index.sizes.shape[0])
     number = chance.randrange(index.sizes.shape[1])
     stored = _block(index, blocks, chunk, number)
     group = index.recipe.groups[number]
     saved = int(index.saved[chunk, number])
-    payloads = [bytes(p) for p in unpack_block(memoryview(stored), saved, len(group.columns))]
-    at = chance.randrange(len(payloads))
-    if chance.random() < 0.9:
+    if chance.random() < 0.9 and not group.learned:
+        unpacked = unpack_block(memoryview(stored), saved, len(group.columns))
+        payloads = [bytes(payload) for payload in unpacked]
+        at = chance.randrange(len(payloads))
         payloads[at] = mutate(payloads[at], chance.choice(payloads), chance)
         block = pack_block(payloads, group.solid)
         stored, saved = block.stored, block.saved
@@ -394,7 +425,7 @@ def _with_payload(file: bytes, other: bytes, chance: random.Random) -> bytes:
     offset = int(index.offsets[chunk, number]) - HEADER_SIZE
     blocks = blocks[:offset] + stored + blocks[offset + int(index.sizes[chunk, number]) :]
     changed = dataclasses.replace(index, sizes=sizes, saved=saves, checksums=sums)
-    return _file(blocks, pack_index(changed))
+    return _file(header, blocks, pack_index(changed))
 
 
 def _block(index: Index, blocks: bytes, chunk: int, number: int) -> bytes:

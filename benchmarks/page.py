@@ -359,14 +359,29 @@ def learned(result: Result) -> str:
         if training
         else f"The model takes {result['model_bytes']:,} bytes, which no row counts."
     ]
-    for row in whole.values():
-        inside = row["with_file"] + result["model_bytes"]
-        said.append(
-            f"`{row['file']}`, {row['kind']}, as a whole file: {row['without_file']:,} bytes "
-            f"without a model, {row['with_file']:,} with one that is kept elsewhere, {inside:,} "
-            "with it inside."
-        )
+    said += [
+        f"`{row['file']}`, {row['kind']}, as a whole file: {row['without_file']:,} bytes "
+        f"without a model, {row['with_file']:,} with one that is kept elsewhere."
+        for row in whole.values()
+    ]
     return f"{shown}\n\n" + _listed(said)
+
+
+def embedded(result: Result) -> str:
+    """Return the table of what models save that lie within their files."""
+    return table(
+        ("file", "bounds", "raw", "without a model", "with it inside", "of it the model",
+         "without over with", "training"),
+        (
+            (
+                f"`{row['file']}`", row["bounds"],
+                *(f"{row[k]:,}" for k in ("raw", "without", "with", "model")),
+                f"{row['without'] / row['with']:.3f}", f"{row['minutes']:.0f} min",
+            )
+            for row in result["rows"]
+        ),
+        left=2,
+    )  # fmt: skip
 
 
 def derived(result: Result) -> str:
@@ -402,6 +417,7 @@ WRITERS: Mapping[str, Callable[[Result], str]] = {
     "memory": memory,
     "fuzz": fuzz,
     "learned": learned,
+    "embedded": embedded,
     "derived": derived,
 }
 
