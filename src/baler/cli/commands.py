@@ -15,6 +15,7 @@ from baler.cli import exits, options
 from baler.cli.bench import bench
 from baler.cli.compress import compress
 from baler.cli.decompress import decompress
+from baler.cli.evaluate import evaluate
 from baler.cli.inspect import inspect
 from baler.cli.train import train
 from baler.cli.verify import verify
@@ -131,7 +132,7 @@ def cli() -> None:
     """
 
 
-for _command in (compress, decompress, inspect, verify, train, bench):
+for _command in (compress, decompress, inspect, verify, train, bench, evaluate):
     cli.add_command(_command)
 
 

@@ -233,7 +233,7 @@ def _run_columns(
         report(peer.name, column.name, done, len(columns))
         bound = bounds.get(column.name, Exact()) if column.is_float else Exact()
         sigmas = decoded[bound.parent] if bound.parent is not None else None
-        row, values = _run_column(peer, column, bound, pieces[column.name], sigmas)
+        row, values = try_column(peer, column, bound, pieces[column.name], sigmas)
         if column.name in uncertainties:
             decoded[column.name] = values
         rows.append(row)
@@ -253,13 +253,18 @@ def _run_columns(
     )
 
 
-def _run_column(
+def try_column(
     peer: ColumnPeer,
     column: Column,
     bound: Bound,
     pieces: Sequence[Array],
     sigmas: Sequence[Array] | None,
 ) -> tuple[ColumnRow, list[Array]]:
+    """Return what became of the pieces of one column, and their decoded values.
+
+    ``sigmas`` are the decoded pieces of the column that a ``sigma`` bound names. A piece on which
+    the peer fails counts as stored as it is, and as lost.
+    """
     compressed, seconds = 0, [0.0, 0.0]
     verdict, notes, decoded = Verdict(), set(), []
     for i, original in enumerate(pieces):

@@ -1,0 +1,197 @@
+"""The events that candidates are trained on and judged by: the same for all of them."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePath
+
+from baler.core.bounds import Absolute, Bound, Range, Relative, Sigma
+from baler.core.chunk import Chunk, empty_chunk, join_chunks, slice_chunk
+from baler.core.schema import Fixed, Leaf, Schema, columns_of
+from baler.errors import UnknownColumn, UsageError, near
+from baler.io import open_source
+from baler.planning import Policy
+
+HELD_OUT = 0.15
+"""Part of the events, the last ones, that nothing is trained on."""
+CHUNK = 64_000_000
+WIDEST = 0.5
+"""Of relative bounds: a wider one would allow zero for everything."""
+OWN = "held out"
+"""The name of the events of the first source that candidates are judged by."""
+WHOLE = "trained on"
+"""Their name if nothing is held out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Events to train on, and sets of events to be judged by; bounds are resolved."""
+
+    schema: Schema
+    trained: Chunk
+    sets: Mapping[str, Chunk]  # "held out", and the names of unseen files
+    bounds: Mapping[str, Bound]  # of all columns
+    name: str = ""  # of the source
+    notes: tuple[str, ...] = ()
+
+    def at(self, scale: float) -> dict[str, Bound]:
+        """Return bounds so many times as wide."""
+        return {name: scaled(bound, scale) for name, bound in self.bounds.items()}
+
+    @property
+    def lossy(self) -> bool:
+        """Whether any column has a bound."""
+        return any(bound.lossy for bound in self.bounds.values())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an entry if all there is is one field on a grid, else nothing."""
+        if len(self.schema.fields) != 1:
+            return ()
+        shape, node = [], self.schema.fields[0].node
+        while isinstance(node, Fixed):
+            shape.append(node.size)
+            node = node.content
+        return tuple(shape) if isinstance(node, Leaf) else ()
+
+
+def events_of(
+    source: str | os.PathLike[str],
+    policy: Policy,
+    *,
+    unseen: Sequence[str | os.PathLike[str]] = (),
+    columns: str = "*",
+    tree: str | None = None,
+    held_out: float = HELD_OUT,
+    entries: int | None = None,
+) -> Events:
+    """Read events into memory, and keep the last part of the first source's for judging.
+
+    ``columns`` has patterns, separated by commas; columns of counts come along. With ``held_out``
+    0 candidates are judged by the events that they are trained on, and the set is named so.
+    ``entries`` takes the first so many of each file. ``range`` bounds are resolved by what is
+    trained on. Raises UsageError, SourceError, OSError.
+    """
+    if not 0 <= held_out < 1:
+        raise UsageError(f"a part of the events is held out, from 0 to below 1, not {held_out:g}")
+    whole = _read(source, columns, tree, entries, policy)
+    schema, chunk = whole.schema, whole.chunk
+    cut = chunk.entries - round(held_out * chunk.entries)
+    if cut == 0 or (held_out and cut == chunk.entries):
+        raise UsageError(
+            f"{whole.name} has too few events ({chunk.entries}) to hold some of them out"
+        )
+    trained = slice_chunk(schema, chunk, 0, cut)
+    last = slice_chunk(schema, chunk, cut, chunk.entries) if held_out else chunk
+    sets = {OWN if held_out else WHOLE: last}
+    notes = dict.fromkeys(whole.notes)
+    for path in unseen:
+        other = _read(path, columns, tree, entries, Policy())
+        if other.schema.columns != schema.columns:
+            raise UsageError(f"{other.name} does not have the columns of {whole.name}")
+        if other.name in sets:
+            raise UsageError(f"two sets of events are named {other.name!r}")
+        sets[other.name] = other.chunk
+        notes |= dict.fromkeys(other.notes)
+    bounds = {
+        name: bound.resolve(trained.columns[name]) if isinstance(bound, Range) else bound
+        for name, bound in whole.bounds.items()
+    }
+    return Events(schema, trained, sets, bounds, whole.name, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The chosen columns of a file, and their bounds."""
+
+    name: str
+    schema: Schema
+    chunk: Chunk
+    bounds: Mapping[str, Bound]
+    notes: tuple[str, ...]
+
+
+def _read(
+    path: str | os.PathLike[str],
+    columns: str,
+    tree: str | None,
+    entries: int | None,
+    policy: Policy,
+) -> _Read:
+    with open_source(path, tree=tree, skip_unreadable=True) as source:
+        whole = {column.name for column in source.schema.columns}
+        asked = zip(source.schema.columns, policy.bounds(source.schema), strict=True)
+        of = {column.name: bound for column, bound in asked}  # patterns may be of any column
+        schema = chosen(source.schema, columns)
+        names = [column.name for column in schema.columns]
+        for name in names:
+            if of[name].parent in whole - set(names):
+                needed = of[name].parent
+                raise UsageError(f"the bound {str(of[name])!r} of {name!r} needs {needed!r}")
+        chunks = []
+        left = source.entries if entries is None else min(entries, source.entries)
+        for chunk in source.chunks(CHUNK):
+            part = Chunk(chunk.entries, {name: chunk.columns[name] for name in names})
+            chunks.append(slice_chunk(schema, part, 0, min(left, part.entries)))
+            left -= chunks[-1].entries
+            if not left:
+                break
+        path_name = source.name.rpartition(":")[0] if ".root:" in source.name else source.name
+        return _Read(
+            PurePath(path_name).name,
+            schema,
+            join_chunks(chunks or [empty_chunk(schema)]),
+            {name: of[name] for name in names},
+            tuple(source.notes),
+        )
+
+
+def chosen(schema: Schema, columns: str) -> Schema:
+    """Return the fields whose columns match one of some patterns, and the counts they need.
+
+    Raises UnknownColumn for a pattern that matches nothing.
+    """
+    names = [column.name for column in schema.columns]
+    wanted: set[str] = set()
+    for pattern in columns.split(","):
+        matched = {name for name in names if fnmatchcase(name, pattern.strip())}
+        if not matched:
+            raise UnknownColumn(f"no column matches {pattern.strip()!r}{near(pattern, names)}")
+        wanted |= matched
+    fields = [field for field in schema.fields if wanted & _contents(field.name, schema)]
+    kept = {name for field in fields for name in columns_of(field.node)}
+    return Schema(
+        tuple(column for column in schema.columns if column.name in kept),
+        tuple(fields),
+        schema.source,
+    )
+
+
+def _contents(field: str, schema: Schema) -> set[str]:
+    """Return the columns that a field shows, without the counts that others share."""
+    node = next(item.node for item in schema.fields if item.name == field)
+    found = list(columns_of(node))
+    counts = {schema.by_name[name].counts for name in found}
+    return {name for name in found if name not in counts} or set(found)
+
+
+def scaled(bound: Bound, scale: float) -> Bound:
+    """Return a bound so many times as wide; a relative one stays at most 1/2 wide."""
+    match bound:
+        case Absolute(epsilon):
+            return Absolute(scale * epsilon)
+        case Relative(fraction):
+            return Relative(min(scale * fraction, max(fraction, WIDEST)))
+        case Sigma(fraction, column):
+            return Sigma(scale * fraction, column)
+    return bound
+
+
+def policy_of(bounds: Mapping[str, Bound]) -> Policy:
+    """Return a policy that has these bounds of columns."""
+    lossy: Iterable[tuple[str, Bound]] = (item for item in bounds.items() if item[1].lossy)
+    return Policy(tuple((glob.escape(name), bound) for name, bound in lossy))
