@@ -72,13 +72,19 @@ class Recipe:
 def decoding_order(schema: Schema, recipe: Recipe) -> tuple[int, ...]:
     """Return column positions such that whatever a column needs comes before it.
 
-    Columns without dependencies keep the order of the schema, but those of a learned group follow
-    each other. Raises Corrupt for a cycle.
+    Columns without dependencies keep the order of the schema, but those of learned groups come as
+    early as they can, so that others may follow from them, and one after the other. Raises Corrupt
+    for a cycle.
     """
-    needs = dependencies(schema, recipe)
+    learned = {at for group in recipe.groups if group.learned for at in group.columns}
+
+    def is_plain(at: int) -> bool:
+        return at not in learned
+
+    needs = [sorted(above, key=is_plain) for above in dependencies(schema, recipe)]
     order: list[int] = []
     state = [0] * len(needs)  # 0: not seen, 1: waiting for its needs, 2: placed
-    for first in range(len(needs)):
+    for first in sorted(range(len(needs)), key=is_plain):
         stack = [first]
         while stack:
             at = stack[-1]
