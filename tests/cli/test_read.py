@@ -74,6 +74,7 @@ def test_verify_prints_the_promised_json(events: Path, packed: Path, baler: Bale
     assert columns["run"] == {
         "name": "run", "bound": "exact", "values": 200,
         "worst_error_over_bound": 0.0, "violations": 0, "exact": True,
+        "largest_error": 0.0, "mean_error": 0.0,
     }  # fmt: skip
     assert 0.5 < columns["Jet_pt"]["worst_error_over_bound"] <= 1
     assert columns["Jet_pt"]["exact"] is False

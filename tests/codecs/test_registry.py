@@ -17,7 +17,7 @@ from baler.errors import Corrupt
 
 CODES = {
     0: "raw", 1: "constant", 2: "pco", 3: "zstd", 4: "lzma", 5: "shuffle", 6: "flags", 7: "rank",
-    8: "copy", 9: "masked", 10: "grid", 11: "learned",
+    8: "copy", 9: "masked", 10: "grid", 11: "learned", 12: "predicted", 13: "split",
 }  # fmt: skip
 NAMES = ["same", "sum", "difference", "product", "ratio", "scaled", "opposite", "corrected",
          "norm2", "norm3", "energy", "energy of mass", "rest", "rest of three", "rest of four",

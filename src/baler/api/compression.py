@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from baler.api.jobs import Progress, ahead, threads
+from baler.api.latents import Rate
 from baler.api.models import Asked, GivenModel, ModelMaker
 from baler.container import UsedModel, Writer
 from baler.core.bounds import Bound
 from baler.core.chunk import empty_chunk
 from baler.core.size import format_size, parse_size
 from baler.io import Source, open_source
+from baler.latent.model import LatentModel
 from baler.planning import Policy
 
 CHUNK_SIZE = "64 MB"
@@ -63,6 +65,8 @@ def compress(
     skip_unreadable: bool = False,
     model: GivenModel | ModelMaker = None,
     reference_model: bool = False,
+    latent_bits: float | None = None,
+    ratio: float | None = None,
     chunk_size: str | int = CHUNK_SIZE,
     jobs: int | None = None,
     overwrite: bool = False,
@@ -77,6 +81,8 @@ def compress(
     ``model`` codes the columns that it was trained for where that takes fewer bytes: a path or URL,
     a Model, a function that makes one for the file, or None (or "none"). The file holds the model,
     or only its SHA-256 with ``reference_model``: then whoever reads it has to give the same one.
+    With a latent model (an autoencoder), ``latent_bits`` of a latent, or the ``ratio`` of columns
+    to latents, sets a rate: columns without a bound then come back as the model predicts them.
 
     Raises UsageError (bad bounds, target exists, a model for other columns), SourceError (faulty
     source), FormatError (faulty model), OSError.
@@ -89,7 +95,8 @@ def compress(
         else Policy.load(policy)
     )
     asked = asked.then(Policy.of(bounds or {}, dither=dither))
-    asked_model = Asked.of(model, reference=reference_model)
+    rate = Rate(latent_bits, ratio)
+    asked_model = Asked.of(model, reference=reference_model, rate=rate)
     size = parse_size(chunk_size)
     start = time.perf_counter()
     with open_source(source, tree=tree, skip_unreadable=skip_unreadable) as opened:
@@ -168,7 +175,7 @@ def _size(model: UsedModel | None) -> int:
 
 def _worth(model: UsedModel | None, saved: int) -> tuple[str, ...]:
     """Return a note if the file were smaller without the model."""
-    if _size(model) <= saved:
+    if _size(model) <= saved or (model is not None and isinstance(model.model, LatentModel)):
         return ()
     return (
         f"the model takes {format_size(_size(model))} and saves {format_size(max(saved, 0))}: "

@@ -10,8 +10,8 @@ from baler.api.models import GivenModel, load
 from baler.container import ColumnBytes, Reader
 from baler.core.schema import Column
 
-LEARNED = "learned"
-"""The codec of columns that a network coded."""
+BY_NETWORKS = ("learned", "predicted")
+"""The codecs of columns that a network coded, or predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,9 @@ def _column(column: Column, bound: str, values: int, stored: ColumnBytes) -> Ins
         learned_bytes=stored.learned,
         otherwise_bytes=stored.otherwise,
         chunks=sum(stored.codecs.values()),
-        learned_chunks=stored.codecs.get(LEARNED, 0),
+        learned_chunks=sum(
+            chunks for name, chunks in stored.codecs.items() if name.startswith(BY_NETWORKS)
+        ),
         has_network=stored.has_network,
     )
 

@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from baler.api.latents import Rate, planned
 from baler.container import UsedModel, Writer
 from baler.container.context import noting
 from baler.container.joint import own_columns
 from baler.container.layout import MAX_MODEL_BYTES
+from baler.container.models import AnyModel, unpack_model
 from baler.container.storage import Storage
 from baler.core.chunk import Chunk, slice_chunk
 from baler.core.recipe import Recipe
 from baler.core.schema import Schema
 from baler.core.size import format_size
 from baler.errors import Corrupt, UsageError, some
+from baler.latent.model import LatentModel
 from baler.learned.model import Model
 from baler.learned.subset import paying, subset
 from baler.planning import Policy, learned_groups, plan
 
-GivenModel = str | os.PathLike[str] | Model | None
+GivenModel = str | os.PathLike[str] | AnyModel | None
 """The path or URL of a model, or a model."""
 
 ModelMaker = Callable[[Schema, Recipe, Chunk, int], tuple[Model | None, tuple[str, ...]]]
@@ -35,16 +38,16 @@ TRIAL_PART = 1 / 16
 """Of the first chunk, at least `TRIAL_EVENTS`, is compressed to see which networks pay."""
 
 
-def load(given: GivenModel) -> Model | None:
+def load(given: GivenModel) -> AnyModel | None:
     """Return a model; raises a FormatError that names the file if it is none."""
-    if given is None or isinstance(given, Model):
+    if given is None or isinstance(given, AnyModel):
         return given
     storage = Storage(given)
     try:
         with noting(f"in {storage.name}"):
             if storage.size > MAX_MODEL_BYTES:
                 raise Corrupt(f"a model has {storage.size} bytes, more than {MAX_MODEL_BYTES}")
-            return Model.unpack(bytes(storage.read(0, storage.size)))
+            return unpack_model(bytes(storage.read(0, storage.size)))
     finally:
         storage.close()
 
@@ -53,18 +56,30 @@ def load(given: GivenModel) -> Model | None:
 class Asked:
     """What a caller of ``compress`` said about models."""
 
-    model: Model | ModelMaker | None
+    model: AnyModel | ModelMaker | None
     embedded: bool
     name: str
+    rate: Rate = field(default_factory=Rate)
 
     @classmethod
-    def of(cls, given: GivenModel | ModelMaker, *, reference: bool) -> Asked:
+    def of(
+        cls, given: GivenModel | ModelMaker, *, reference: bool, rate: Rate | None = None
+    ) -> Asked:
         """Load what was given; "none" is the same as None."""
+        asked = cls._of(given, reference=reference)
+        if rate is None or not rate.fixed:
+            return asked
+        if not isinstance(asked.model, LatentModel):
+            raise UsageError("only a latent model, one of a family, can have a rate")
+        return replace(asked, rate=rate)
+
+    @classmethod
+    def _of(cls, given: GivenModel | ModelMaker, *, reference: bool) -> Asked:
         if given == NONE:
             given = None
         if given is None and reference:
             raise UsageError("there is no model to refer to")
-        if given is None or isinstance(given, Model) or callable(given):
+        if given is None or isinstance(given, AnyModel) or callable(given):
             return cls(given, not reference, "")
         name = os.path.basename(os.fspath(given))  # noqa: PTH119 (of a URL, too)
         return cls(load(given), not reference, name)
@@ -75,6 +90,11 @@ class Asked:
         """Return the recipe of a file, the model that it uses, and notes on this one."""
         if self.model is None:
             return plan(schema, first, policy), None, ()
+        if isinstance(self.model, LatentModel):
+            return planned(
+                self.model, schema, first, policy, entries, self.rate,
+                embedded=self.embedded, name=self.name,
+            )  # fmt: skip
         model = self.model
         reasons: tuple[str, ...] = ()
         if not isinstance(model, Model):

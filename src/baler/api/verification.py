@@ -29,11 +29,14 @@ class VerifiedColumn:
     worst_error_over_bound: float = 0.0  # inf where a value that had to be exact is not
     violations: int = 0
     exact: bool = True  # whether all bits are the same
+    largest_error: float = 0.0  # of finite values, in the unit of the column
+    mean_error: float = 0.0  # root mean square of finite values
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON; an infinite error becomes null."""
-        worst = self.worst_error_over_bound
-        return {**asdict(self), "worst_error_over_bound": worst if math.isfinite(worst) else None}
+        found = asdict(self)
+        infinite = [k for k, v in found.items() if isinstance(v, float) and not math.isfinite(v)]
+        return {**found, **dict.fromkeys(infinite)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +120,11 @@ def _compare(
     worst = float(over.max(initial=0.0))
     column.worst_error_over_bound = max(column.worst_error_over_bound, worst)
     column.exact = column.exact and bool(same.all())
+    if bound.lossy:
+        both = np.isfinite(original) & np.isfinite(decoded)
+        with np.errstate(over="ignore"):
+            apart = np.abs(decoded[both].astype(np.float64) - original[both])
+            squares = float((apart * apart).sum())
+        column.largest_error = max(column.largest_error, float(apart.max(initial=0.0)))
+        squares += (column.values - original.size) * column.mean_error**2
+        column.mean_error = math.sqrt(squares / max(column.values, 1))

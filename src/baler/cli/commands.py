@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from baler.cli import exits, options
+from baler.cli.autoencoders import families
 from baler.cli.bench import bench
 from baler.cli.compress import compress
 from baler.cli.decompress import decompress
@@ -132,7 +133,7 @@ def cli() -> None:
     """
 
 
-for _command in (compress, decompress, inspect, verify, train, bench, evaluate):
+for _command in (compress, decompress, inspect, verify, train, families, bench, evaluate):
     cli.add_command(_command)
 
 

@@ -31,7 +31,7 @@ MINUTES = 5.0
 @click.option(
     "--model",
     metavar="FILE",
-    help="A learned model, which codes the columns that it was trained for wherever that takes "
+    help="A model, which codes or predicts the columns that it was trained for wherever that takes "
     "fewer bytes; 'none' (the default) for none; 'auto' to train one on SOURCE, which is kept if "
     "it saves more bytes than it takes.",
 )
@@ -46,6 +46,19 @@ MINUTES = 5.0
     is_flag=True,
     help="Leave the model out of TARGET, which then names it by its SHA-256: whoever reads TARGET "
     "needs the same FILE.",
+)
+@click.option(
+    "--latent-bits",
+    metavar="N",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With an autoencoder as model: bits of a latent. Columns without a bound then come back "
+    "as the model predicts them; nothing is promised of these.",
+)
+@click.option(
+    "--ratio",
+    metavar="R",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Like --latent-bits, for latents that take an R-th of the columns without a bound.",
 )
 @options.chunk_size
 @options.jobs
@@ -65,6 +78,8 @@ def compress(
     model: str | None,
     minutes: float | None,
     reference_model: bool,
+    latent_bits: float | None,
+    ratio: float | None,
     chunk_size: str,
     jobs: int | None,
     force: bool,
@@ -86,6 +101,7 @@ def compress(
       baler compress events.root events.baler -b 'Muon_dxy=sigma 0.1 Muon_dxyErr'
       baler compress events.root events.baler -p nano.toml --model nano.balermodel
       baler compress events.root events.baler -p nano.toml --model auto
+      baler compress events.root events.baler --model dense.balermodel --ratio 16
     """
     options.check_free(target, force=force)
     if minutes is not None and model != AUTO:
@@ -106,6 +122,8 @@ def compress(
             skip_unreadable=skip_unreadable,
             model=_automatic(minutes or MINUTES, quiet=quiet) if model == AUTO else model,
             reference_model=reference_model,
+            latent_bits=latent_bits,
+            ratio=ratio,
             chunk_size=chunk_size,
             jobs=jobs,
             overwrite=force,

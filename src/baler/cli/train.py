@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from baler.cli import exits, options, talk
+from baler.cli import autoencoders, exits, options, talk
+from baler.errors import UsageError
 
 if TYPE_CHECKING:
     from baler.training import Training
@@ -87,6 +88,25 @@ SHORT = 12
     help="Distributions that a network can choose from, for each column.",
 )
 @click.option(
+    "--family",
+    metavar="NAME",
+    help="Train an autoencoder of this family instead, for the columns of one collection; "
+    "`baler families` lists them.",
+)
+@click.option(
+    "--latent",
+    metavar="N",
+    type=click.IntRange(min=1, max=4096),
+    help="With --family: latents of an object, an event or a block; by default a third of the "
+    "columns.",
+)
+@click.option(
+    "--block",
+    metavar="N,N,...",
+    help="With --family, of grids: the shape of a block, such as 1,25,25: entries, then the axes "
+    "of one.",
+)
+@click.option(
     "--memory",
     metavar="SIZE",
     default="512 MB",
@@ -115,6 +135,9 @@ def train(
     seed: int,
     hidden: int,
     shapes: int,
+    family: str | None,
+    latent: int | None,
+    block: str | None,
     memory: str,
     force: bool,
     as_json: bool,
@@ -133,12 +156,24 @@ def train(
 
       baler train a.root b.root -o events.balermodel -p nano.toml
       baler train a.root:Events -o jets.balermodel --columns 'Jet_*' --minutes 30
+      baler train a.root -o jets.balermodel --family dense --columns 'Jet_*' --latent 8
       baler compress c.root c.baler -p nano.toml --model events.balermodel
     """
     options.check_free(target, force=force)
     from baler import training
 
     asked = options.asked(policy, bounds)
+    if family is None and (latent is not None or block is not None):
+        raise UsageError("--latent and --block are for a --family")
+    if family is not None:
+        with talk.training(quiet=quiet) as report:
+            trained = training.train_autoencoder(
+                family, sources, target, policy=asked, columns=columns, latent=latent, block=block,
+                minutes=minutes, steps=steps, device=device, seed=seed, memory=memory, tree=tree,
+                skip_unreadable=skip_unreadable, overwrite=force, progress=report,
+            )  # fmt: skip
+        autoencoders.show(trained, as_json=as_json, quiet=quiet)
+        return
     try:
         with talk.training(quiet=quiet) as report:
             done = training.train(

@@ -61,7 +61,8 @@ def verify(
 def _show(found: Verification, *, everything: bool) -> None:
     failed = [column for column in found.columns if column.violations]
     kept = [column for column in found.columns if not column.violations]
-    lossy = [column for column in kept if column.bound != "exact"]
+    lossy = [column for column in kept if column.bound not in ("exact", "model")]
+    free = [column for column in kept if column.bound == "model"]
     lossy.sort(key=lambda column: -column.worst_error_over_bound)
     shown = failed + (lossy if everything else lossy[: max(TOP - len(failed), 0)])
     if shown:
@@ -82,13 +83,27 @@ def _show(found: Verification, *, everything: bool) -> None:
         talk.print_table(table)
     if rest := len(failed) + len(lossy) - len(shown):
         click.echo(f"and {talk.count(rest, 'more column')} within their bounds; --all lists them")
+    if free:
+        table = talk.new_table("column", "bound", "values", "largest error", "mean error", left=2)
+        for column in free:
+            table.add_row(
+                column.name,
+                column.bound,
+                f"{column.values:,}",
+                f"{column.largest_error:.4g}",
+                f"{column.mean_error:.4g}",
+            )
+        talk.print_table(table)
+        click.echo("Of these a model's prediction was kept, and nothing was promised.")
     for fault in found.faults:
         click.echo(f"fault: {fault}")
     values = sum(column.values for column in found.columns)
     if found.ok:
+        exact = len(kept) - len(lossy) - len(free)
+        also = f", {talk.count(len(free), 'column')} without a promise" if free else ""
         click.echo(
-            f"All {values:,} values are kept: {talk.count(len(kept) - len(lossy), 'column')} "
-            f"bit for bit, {talk.count(len(lossy), 'column')} within their bounds."
+            f"All {values:,} values are kept: {talk.count(exact, 'column')} "
+            f"bit for bit, {talk.count(len(lossy), 'column')} within their bounds{also}."
         )
     else:
         broken = sum(column.violations for column in failed)

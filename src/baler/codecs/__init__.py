@@ -9,8 +9,10 @@ from baler.codecs.learned import (
     encode_learned,
     is_learned,
 )
+from baler.codecs.predicted import CLASSES, encode_predicted, is_predicted
 
 __all__ = [
+    "CLASSES",
     "Context",
     "LearnedPart",
     "accounted",
@@ -19,5 +21,7 @@ __all__ = [
     "describe",
     "encode",
     "encode_learned",
+    "encode_predicted",
     "is_learned",
+    "is_predicted",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from baler.codecs.base import Array, Context, decode_payload, describe_payload
 from baler.codecs.contextual import encode_copy, masked_head, selected
 from baler.codecs.grid import encode_grid
+from baler.codecs.predicted import CLASSES, encode_split
 from baler.codecs.search import MISLED, Search, excerpt, is_constant
 from baler.core.bounds import Absolute, Bools, Bound, Exact, Relative, Sigma, same_bits
 from baler.core.bytes import ByteReader
@@ -204,19 +205,28 @@ class _Encoder:
         exact: Array | None,
         prediction: Prediction | None,
     ) -> Iterator[bytes]:
-        """Yield the payload of the values on a lattice, if that serves enough of them."""
-        payload = encode_grid(
-            self.values,
-            lattice,
-            self.search.symbols,
-            keeps=self.keeps,
-            exact=exact,
-            prediction=prediction,
-            context=self.context,
-            seed=seed,
-        )
-        if payload is not None:
-            yield payload
+        """Yield payloads of the values on a lattice, if that serves enough of them."""
+        for inner in (
+            (self.search.symbols, self.by_class) if self.recipe.split else (self.search.symbols,)
+        ):
+            payload = encode_grid(
+                self.values,
+                lattice,
+                inner,
+                keeps=self.keeps,
+                exact=exact,
+                prediction=prediction,
+                context=self.context,
+                seed=seed,
+            )
+            if payload is not None:
+                yield payload
+
+    def by_class(self, symbols: Array) -> bytes:
+        """Return the payload of symbols, one class of uncertainty after the other."""
+        if symbols.size != self.values.size:  # escapes
+            return self.search.symbols(symbols)
+        return encode_split(symbols, self.context(CLASSES), self.search.symbols)
 
     def lattice(self) -> Lattice | None:
         """Return the coarsest lattice that should keep the bound; None if exact is as good."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from baler.codecs import accounted, is_learned
+from baler.codecs import accounted, is_learned, is_predicted
 from baler.container.layout import MAX_LANES, MAX_SOLID_BYTES
 from baler.core.bytes import ByteReader, varint
 from baler.entropy.lz import lzma_compress, lzma_decompress
@@ -66,7 +66,7 @@ def unpack_learned(stored: memoryview, columns: int, counted: int) -> Contents:
     totals = [reader.varint() for _ in range(counted)]
     payloads = [reader.take(size) for size in sizes]
     lanes = reader.varint()
-    if (lanes > 0) != any(map(is_learned, payloads)) or lanes > MAX_LANES:
+    if (lanes > 0) != any(map(has_share, payloads)) or lanes > MAX_LANES:
         raise Corrupt(f"a block of a learned group has {lanes} streams")
     lengths = [reader.varint() for _ in range(lanes - 1)]
     streams = [reader.take(length) for length in lengths]
@@ -75,9 +75,14 @@ def unpack_learned(stored: memoryview, columns: int, counted: int) -> Contents:
     return Contents(payloads, totals, streams)
 
 
+def has_share(payload: bytes | memoryview) -> bool:
+    """Tell whether a network codes or predicts the column, so that it answers for streams."""
+    return is_learned(payload) or is_predicted(payload)
+
+
 def weights(payloads: Sequence[bytes | memoryview]) -> list[int]:
     """Return how many bytes of a block each payload answers for, its part of streams included."""
-    return [len(p) + (accounted(p)[0] if is_learned(p) else 0) for p in payloads]
+    return [len(p) + (accounted(p)[0] if has_share(p) else 0) for p in payloads]
 
 
 def apportion(total: int, sizes: Sequence[int]) -> list[int]:

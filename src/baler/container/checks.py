@@ -95,7 +95,7 @@ def _check_learned(schema: Schema, group: Group) -> None:
     names = f"the group of {columns[0].name!r}"
     if group.solid:
         raise Corrupt(f"{names} is both learned and solid")
-    if {(column.counts, column.width) for column in columns} != {(columns[0].counts, 1)}:
+    if len({(column.counts, column.width) for column in columns}) != 1:
         raise Corrupt(f"{names} is learned, but its columns do not have one value per object each")
     parents = set(group.parents)
     if len(parents) < len(group.parents) or parents & set(group.columns):

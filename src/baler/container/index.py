@@ -21,6 +21,7 @@ from baler.container.arrays import (
 from baler.container.checks import check_recipe, check_schema
 from baler.container.layout import (
     HEADER_SIZE,
+    LATENT,
     LEARNED,
     MAX_ENTRIES,
     MAX_INDEX_BYTES,
@@ -77,7 +78,9 @@ class Index:
     @property
     def version(self) -> int:
         """Version of the format that the file needs."""
-        return PLAIN if self.model is None else LEARNED
+        if self.model is None:
+            return PLAIN
+        return LATENT if self.model.latent else LEARNED
 
     @cached_property
     def offsets(self) -> Ints:
@@ -109,8 +112,9 @@ def unpack_index(data: bytes | memoryview, room: int, version: int = PLAIN) -> I
     schema = _unpack_schema(core)
     recipe = _unpack_recipe(core, schema)
     model = None
-    if version == LEARNED:
-        model, groups_of_model = unpack_model(core, recipe.groups)
+    if version != PLAIN:
+        latent = version == LATENT
+        model, groups_of_model = unpack_model(core, recipe.groups, latent=latent)
         recipe = Recipe(recipe.columns, groups_of_model)
     blocks_size = room - (0 if model is None else model.size)
     if blocks_size < 0:

@@ -11,10 +11,10 @@ from baler.errors import Corrupt, NotABalerFile, TooNew, Truncated
 MAGIC = b"\x89BLR\r\n\x1a\n"
 """The first and the last eight bytes of every file."""
 
-PLAIN, LEARNED = 1, 2
-"""Versions of the format: of files without a model, and of those with one."""
+PLAIN, LEARNED, LATENT = 1, 2, 3
+"""Versions of the format: of files without a model, with a learned one, with a latent one."""
 
-VERSION = LEARNED
+VERSION = LATENT
 """The last version that this package knows."""
 
 _HEADER = struct.Struct("<8sHH")  # magic, version, reserved

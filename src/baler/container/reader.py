@@ -15,10 +15,18 @@ import numpy as np
 
 from baler import codecs
 from baler.container.arrays import Ints
-from baler.container.blocks import Contents, apportion, unpack_block, unpack_learned, weights
+from baler.container.blocks import (
+    Contents,
+    apportion,
+    has_share,
+    unpack_block,
+    unpack_learned,
+    weights,
+)
 from baler.container.context import context_of, noting
 from baler.container.index import Index, unpack_index
 from baler.container.joint import Joint, counted, decode_group, total_of
+from baler.container.latent import Latent, decode_predicted
 from baler.container.layout import (
     HEADER_SIZE,
     SPECULATIVE_SIZE,
@@ -28,12 +36,14 @@ from baler.container.layout import (
     unpack_tail,
 )
 from baler.container.levels import Levels, Unit
+from baler.container.models import AnyModel, unpack_model
 from baler.container.sections import StoredModel
 from baler.container.storage import Place, Storage
 from baler.core.chunk import Array, Chunk, column_size
-from baler.core.recipe import Recipe
+from baler.core.recipe import Group, Recipe
 from baler.core.schema import Schema
 from baler.errors import Corrupt, MissingModel, UnknownColumn, UsageError, near
+from baler.latent.model import LatentModel
 from baler.learned.model import Model
 
 A = TypeVar("A")
@@ -60,7 +70,7 @@ class ColumnBytes:
 class Reader:
     """Reads the columns that are asked for, and no more of the file than they need."""
 
-    def __init__(self, file: Place, *, model: Model | None = None, threads: int = 1) -> None:
+    def __init__(self, file: Place, *, model: AnyModel | None = None, threads: int = 1) -> None:
         """Open a path, a URL, bytes or an open file and read its index.
 
         ``model`` is needed for the learned columns of a file that refers to a model kept elsewhere;
@@ -103,7 +113,7 @@ class Reader:
         return self._index.model
 
     @property
-    def model(self) -> Model:
+    def model(self) -> AnyModel:
         """The model of the learned columns; raises MissingModel if it is kept elsewhere."""
         with self._loading:
             if self._model is None:
@@ -193,20 +203,24 @@ class Reader:
             above = None if counts is None else decoded[self.schema.position[counts]]
             sizes = {i: column_size(self.schema.columns[i], entries, above) for i in unit}
             if group.learned:
-                return decode_group(
-                    lambda: Joint.of(self.model, self.schema, group),
-                    self.schema,
-                    self.recipe,
-                    group,
-                    unit,
-                    contents[number],
-                    entries,
-                    sizes[at],
-                    decoded,
-                )
+                there = (contents[number], entries, sizes[at], decoded)
+                given = (self.schema, self.recipe, group, unit, *there)
+                if self._index.model is not None and self._index.model.latent:
+                    return decode_predicted(lambda: self._latent(group), *given)
+                return decode_group(lambda: self._joint(group), *given)
             context = context_of(self.schema, self.recipe, at, decoded)
             payload = contents[number].payloads[group.columns.index(at)]
             return {at: codecs.decode(payload, column.dtype, sizes[at], context)}
+
+    def _joint(self, group: Group) -> Joint:
+        if not isinstance(self.model, Model):
+            raise Corrupt("a learned group has a latent model")
+        return Joint.of(self.model, self.schema, group)
+
+    def _latent(self, group: Group) -> Latent:
+        if not isinstance(self.model, LatentModel):
+            raise Corrupt("a predicted group has a learned model")
+        return Latent.of(self.model, self.schema, group)
 
     def _hold(self, chunk: int, unit: Unit, found: dict[int, Array]) -> None:
         """Keep the columns of a learned group, for whoever reads column by column."""
@@ -220,7 +234,7 @@ class Reader:
                 break
             del self._learned[key], sizes[0]
 
-    def _load_model(self) -> Model:
+    def _load_model(self) -> AnyModel:
         """Return the model in the file."""
         stored = self._index.model
         if stored is None:
@@ -235,7 +249,10 @@ class Reader:
             data = bytes(self._storage.read(self._index.model_offset, stored.size))
             if hashlib.sha256(data).digest() != stored.sha256:
                 raise Corrupt("the model does not have the SHA-256 in the index")
-            return Model.unpack(data)
+            model = unpack_model(data)
+            if isinstance(model, LatentModel) != stored.latent or model.pack() != data:
+                raise Corrupt("the model is not of the kind that the file needs")
+            return model
 
     def column_bytes(self) -> dict[str, ColumnBytes]:
         """Return what each column takes and how it is coded; this reads the whole file."""
@@ -252,7 +269,7 @@ class Reader:
                     entry.stored += share
                     entry.codecs[codec] = entry.codecs.get(codec, 0) + 1
                     entry.has_network = group.learned
-                    if codecs.is_learned(payload):
+                    if has_share(payload):
                         entry.learned += share
                         entry.otherwise += codecs.accounted(payload)[1]
         return found
@@ -349,7 +366,7 @@ def _read_index(storage: Storage) -> Index:
     return unpack_index(index, tail.index_offset - HEADER_SIZE, version)
 
 
-def _check_given(stored: StoredModel | None, model: Model | None) -> None:
+def _check_given(stored: StoredModel | None, model: AnyModel | None) -> None:
     if stored is not None and model is not None and model.sha256 != stored.sha256.hex():
         raise MissingModel(
             f"the file needs the model {stored.sha256.hex()}, the one given is {model.sha256}"

@@ -33,6 +33,7 @@ class StoredModel:
     sha256: bytes
     size: int = 0  # of the model in this file; 0 if it is kept elsewhere
     name: str = ""  # where it came from: a hint for people
+    latent: bool = False  # a latent model, not a learned one
 
     def __post_init__(self) -> None:
         """Check the size."""
@@ -179,7 +180,7 @@ def pack_model(model: StoredModel, groups: Sequence[Group]) -> bytes:
 
 
 def unpack_model(
-    reader: ByteReader, groups: Sequence[Group]
+    reader: ByteReader, groups: Sequence[Group], *, latent: bool
 ) -> tuple[StoredModel, tuple[Group, ...]]:
     """Invert `pack_model`: return the model and the groups, some of them learned."""
     sha256, size = bytes(reader.take(32)), reader.varint()
@@ -197,4 +198,4 @@ def unpack_model(
         places = tuple(group.columns[0] - next(steps) for _ in range(above))
         learned = replace(group, network=network - 1, parents=places)
         found.append(learned if network else group)
-    return StoredModel(sha256, size, name), tuple(found)
+    return StoredModel(sha256, size, name, latent), tuple(found)

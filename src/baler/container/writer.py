@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from baler.codecs import accounted, is_learned
+from baler.codecs import accounted
 from baler.container.blocks import (
     Block,
     Contents,
     apportion,
+    has_share,
     pack_block,
     pack_learned,
     weights,
@@ -27,23 +28,24 @@ from baler.container.context import context_of
 from baler.container.encoding import Encoded, encode_checked
 from baler.container.index import Index, pack_index
 from baler.container.joint import Joint
+from baler.container.latent import Latent
 from baler.container.layout import (
-    LEARNED,
     MAX_ENTRIES,
     MAX_ITEMS,
-    PLAIN,
     checksum,
     pack_header,
     pack_tail,
 )
 from baler.container.levels import Levels, Unit
+from baler.container.models import AnyModel
+from baler.container.predicting import PredictedEncoder
 from baler.container.sections import StoredModel
 from baler.container.target import Target
 from baler.core.chunk import Array, Chunk, check_chunk
 from baler.core.recipe import Group, Recipe
 from baler.core.schema import Schema
 from baler.errors import UsageError
-from baler.learned.model import Model
+from baler.latent.model import FINEST, LatentModel
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -67,14 +69,16 @@ class ColumnStatistics:
 class UsedModel:
     """The model that the recipe's learned groups refer to, and whether the file is to hold it."""
 
-    model: Model
+    model: AnyModel
     embedded: bool = True
     name: str = ""  # where it came from: a hint for people
+    coarse: int = FINEST  # how coarse the latents of a latent model are
 
     def stored(self) -> StoredModel:
         """Return what the index says of it."""
         size = len(self.model.pack()) if self.embedded else 0
-        return StoredModel(bytes.fromhex(self.model.sha256), size, self.name)
+        latent = isinstance(self.model, LatentModel)
+        return StoredModel(bytes.fromhex(self.model.sha256), size, self.name, latent)
 
 
 class Writer:
@@ -166,7 +170,7 @@ class Writer:
 
     @property
     def _header(self) -> bytes:
-        return pack_header(PLAIN if self._model is None else LEARNED)
+        return pack_header(self._index().version)
 
     def _index(self) -> Index:
         shape = (len(self._entries), len(self._recipe.groups))
@@ -209,7 +213,7 @@ class Writer:
         for at, payload, share in zip(columns, payloads, shares, strict=True):
             statistics = self.statistics[self._schema.columns[at].name]
             statistics.stored_bytes += share
-            if is_learned(payload):
+            if has_share(payload):
                 statistics.saved_bytes += accounted(payload)[1] - share
 
     def _encode(self, chunk: Chunk) -> list[Contents]:
@@ -253,17 +257,13 @@ class Writer:
 
     def _encode_group(self, chunk: Chunk, unit: Unit, decoded: Mapping[int, Array]) -> EncodedGroup:
         joint, schema = self._joints[unit[0]], self._schema
+        values = {at: np.ascontiguousarray(chunk.columns[schema.columns[at].name]) for at in unit}
+        given = (self._recipe, unit, chunk.entries, values, decoded, self._seed, self._map)
         try:
-            return GroupEncoder(
-                joint,
-                self._recipe,
-                unit,
-                chunk.entries,
-                {at: np.ascontiguousarray(chunk.columns[schema.columns[at].name]) for at in unit},
-                decoded,
-                self._seed,
-                self._map,
-            ).encode()
+            if isinstance(joint, Latent):
+                coarse = FINEST if self._model is None else self._model.coarse
+                return PredictedEncoder(joint, *given, coarse).encode()
+            return GroupEncoder(joint, *given).encode()
         except Exception as error:
             name = schema.columns[unit[0]].name
             error.add_note(
@@ -312,11 +312,17 @@ def _expiry(levels: Sequence[Sequence[Unit]], needs: Sequence[Sequence[int]]) ->
     return expiry
 
 
-def _joints(schema: Schema, recipe: Recipe, model: UsedModel | None) -> dict[int, Joint]:
+def _joints(schema: Schema, recipe: Recipe, model: UsedModel | None) -> dict[int, Joint | Latent]:
     """Return for each column of a learned group that group with its network."""
     if model is None:
         return {}
-    joints = (Joint.of(model.model, schema, group) for group in recipe.groups if group.learned)
+    joints = (
+        Latent.of(model.model, schema, group)
+        if isinstance(model.model, LatentModel)
+        else Joint.of(model.model, schema, group)
+        for group in recipe.groups
+        if group.learned
+    )
     return {at: joint for joint in joints for at in joint.group.columns}
 
 

@@ -165,6 +165,29 @@ class Sigma(Bound):
 
 
 @dataclass(frozen=True, slots=True)
+class Free(Bound):
+    """No promise: a value comes back as whatever a model predicts, finite if it was finite.
+
+    Values that are not finite come back bit for bit here too.
+    """
+
+    def __str__(self) -> str:
+        """Return ``model``."""
+        return "model"
+
+    def limit(self, original: Floats, sigma: Floats | None) -> float:
+        """Return infinity."""
+        return math.inf
+
+    def over(
+        self, original: Floats, decoded: Floats, sigma: Floats | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Return 0 for finite values and for those of the same bits, else inf."""
+        kept = np.isfinite(original) & np.isfinite(decoded) | same_bits(original, decoded)
+        return np.where(kept, 0.0, np.inf)
+
+
+@dataclass(frozen=True, slots=True)
 class Range(Bound):
     """A request for ``abs`` with this fraction of the column's 5-95 % span, for planning."""
 
@@ -202,6 +225,8 @@ def parse(text: str) -> Bound:
     match text.strip().split(maxsplit=2):
         case ["exact"]:
             return Exact()
+        case ["model"]:
+            return Free()
         case ["abs", number]:
             return Absolute(_number(number, text))
         case ["rel", number]:

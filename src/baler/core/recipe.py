@@ -39,6 +39,7 @@ class ColumnRecipe:
     parents: tuple[int, ...] = ()  # positions; decoded values of these are the column's context
     predictions: tuple[Prediction, ...] = ()  # encoder only
     masks: tuple[Mask, ...] = ()  # encoder only
+    split: bool = False  # encoder only: whether there are classes of uncertainty to split by
     dither: bool = False  # encoder only; payloads say themselves whether they are dithered
 
 

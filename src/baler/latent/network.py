@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from baler.latent.rows import Layout
 MOST_NODES = 1 << 10
 ROWS = 1 << 12
 """Objects that are computed at once, or one event if it has more."""
+NUMBERS = 1 << 23
+"""Numbers of a node that are computed at once, or those of one event."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,8 @@ class Network:
         Events are computed some at a time; what comes out does not depend on how many.
         """
         parts = []
-        for part, rows in layout.parts(ROWS):
+        largest = max(math.prod(form.shape) for form in self.forms)
+        for part, rows in layout.parts(max(1, min(ROWS, NUMBERS // largest))):
             given = [x[rows[f.level]] for x, f in zip(inputs, self.inputs, strict=True)]
             parts.append(self._run(given, part))
         return [np.concatenate(found) for found in zip(*parts, strict=True)]

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from baler.codecs.search import excerpt
-from baler.core.bounds import Bound, Range
+from baler.core.bounds import Bound, Free, Range
 from baler.core.chunk import Chunk
 from baler.core.recipe import ColumnRecipe, Group, Prediction, Recipe, decoding_order
 from baler.core.schema import Column, Schema
 from baler.entropy.lz import zstd_compress
+from baler.errors import UsageError
 from baler.planning.derived import Proposal, derived
 from baler.planning.policy import Policy
 from baler.planning.relations import copies, masks
@@ -43,6 +44,12 @@ def plan(schema: Schema, chunk: Chunk, policy: Policy, learned: Sequence[Group] 
         bound.resolve(excerpt(values)) if isinstance(bound, Range) else bound
         for bound, values in zip(policy.bounds(schema), arrays, strict=True)
     ]
+    predicted_ones = {i for group in learned for i in group.columns}
+    for i, bound in enumerate(bounds):
+        if isinstance(bound, Free) and i not in predicted_ones:
+            raise UsageError(
+                f"{schema.columns[i].name!r} has the bound 'model', but no model predicts it"
+            )
     sigmas = [_sigma_parent(schema, bound) for bound in bounds]
     order = decoding_order(schema, Recipe(tuple(map(ColumnRecipe, bounds, sigmas)), tuple(learned)))
     copied = copies(arrays, order)

@@ -22,6 +22,7 @@ class Seen(NamedTuple):
     shape: tuple[int, ...]  # of a block of a grid; () otherwise
     channels: int  # numbers of all columns
     columns: int
+    owner: tuple[int, ...]  # the column of each channel
     position: tuple[int, ...]  # the channels of eta, cos phi, sin phi; () if there are none
 
 

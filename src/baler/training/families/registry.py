@@ -34,6 +34,14 @@ class FamilyInfo:
 _FAMILIES = (
     FamilyInfo("dense", "dense autoencoder, 200-100-50 hidden units", "table", True,
                "dense:Dense"),
+    FamilyInfo("variational", "dense, trained for the bits of its latents", "table", False,
+               "variational:Variational"),
+    FamilyInfo("events", "transformer of the objects of an event", "events", False,
+               "events:EventTransformer"),
+    FamilyInfo("graph", "graph network with edges in eta and phi", "events", False,
+               "graph:Graph"),
+    FamilyInfo("lattice", "trained for the bytes of a file with bounds", "table", False,
+               "lattice:Lattice"),
 )  # fmt: skip
 
 

@@ -101,7 +101,8 @@ def seen_by(kind: Kind, views: Sequence[View], blocks: Blocks | None) -> Seen:
     phi = [s for s, view in zip(starts, views, strict=False) if view.scale is Scale.ANGLE]
     position = (eta[0], phi[0], phi[0] + 1) if eta and phi else ()
     shape = () if blocks is None else blocks.shape
-    return Seen(kind, shape, starts[-1], len(views), position)
+    owner = tuple(i for i, view in enumerate(views) for _ in range(view.channels))
+    return Seen(kind, shape, starts[-1], len(views), owner, position)
 
 
 def block_of(frame: tuple[int, ...], entries: int, dims: int) -> tuple[int, ...]:
