@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let tests run where there is no native kernel, which is told but is no error."""
+    config.addinivalue_line("filterwarnings", "default:the native kernel:RuntimeWarning")

@@ -25,11 +25,19 @@ class Kernel:
         self, level: str, net: CollectionNet, axes: Sequence[Axis], odds: npt.NDArray[np.uint16]
     ) -> None: ...
     def encode(
-        self, task: Task, lanes: int, bits: npt.NDArray[np.float64]
+        self,
+        task: Task,
+        ends: list[int],
+        first: int,
+        lanes: int,
+        bits: npt.NDArray[np.float64],
     ) -> tuple[Status, int, list[bytes]]:
-        """Return how it ended, in which lane, and the streams; fill in what each column costs."""
+        """Return how it ended, in which lane, and the streams; fill in what each column costs.
 
-    def decode(self, task: Task, streams: list[bytes]) -> tuple[Status, int]:
+        Lanes end before certain events; some of them, from the first on, are coded.
+        """
+
+    def decode(self, task: Task, ends: list[int], streams: list[bytes]) -> tuple[Status, int]:
         """Fill in the task; return how it ended, and in which lane."""
 
 class AxisColumns:

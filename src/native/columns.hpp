@@ -31,16 +31,12 @@ using Pattern = typename BitsOf<sizeof(T)>::type;
 
 template <class T>
 BALER_INLINE Pattern<T> pattern(T value) {
-    Pattern<T> bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    return bits;
+    return __builtin_bit_cast(Pattern<T>, value);
 }
 
 template <class T>
 BALER_INLINE T from_pattern(Pattern<T> bits) {
-    T value;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
+    return __builtin_bit_cast(T, bits);
 }
 
 template <class T>
@@ -132,40 +128,43 @@ struct OfScaled {
     }
 };
 
+// Parameters are copied: what is written might be they, for all that compilers know.
 struct OfLogarithmic {
     static constexpr int64_t ONE = int64_t{1023} << 52;
     static constexpr int64_t FARTHEST = int64_t{1} << 50;
 
-    const Axis& axis;
+    const double* powers;
+    const int64_t *edges, *start;
+    int64_t bins, octaves, before, within;
+    int start_shift, period_shift;
     double inverse;  // of bins, for a guess
 
-    BALER_INLINE explicit OfLogarithmic(const Axis& axis, int64_t) : axis(axis), inverse(1.0 / double(axis.bins)) {}
+    BALER_INLINE explicit OfLogarithmic(const Axis& axis, int64_t)
+        : powers(axis.powers), edges(axis.edges), start(axis.start), bins(axis.bins), octaves(axis.octaves),
+          before(axis.lowest - 1), within((axis.octaves << 52) - 1), start_shift(axis.start_shift),
+          period_shift(axis.period_shift), inverse(1.0 / double(axis.bins)) {}
 
     template <class T>
     BALER_INLINE int64_t nearest(T value, int) const {
         const auto bits = int64_t(pattern(double(value)));
-        const int64_t magnitude = bits & INT64_MAX, key = magnitude - ONE;
-        const int64_t period = key >> axis.period_shift, within = key & ((axis.octaves << 52) - 1);
-        const int64_t guess = axis.start[within >> axis.start_shift];
-        const int64_t bin = period * axis.bins + guess + (within >= axis.edges[guess + 1]);
-        const int64_t positive = bin - (axis.lowest - 1) > 1 ? bin - (axis.lowest - 1) : 1;
+        const int64_t magnitude = bits & INT64_MAX, key = magnitude - ONE, part = key & within;
+        const int64_t guess = start[part >> start_shift];
+        const int64_t bin = (key >> period_shift) * bins + guess + (part >= edges[guess + 1]);
+        const int64_t positive = bin - before > 1 ? bin - before : 1;
         const bool inside = magnitude >= int64_t{1} << 52 && magnitude < int64_t{2047} << 52;
         return inside ? (bits < 0 ? -positive : positive) : 0;
     }
     template <class T>
     BALER_INLINE T value(int64_t number, int) const {
         const int64_t magnitude = clamp<int64_t>(number < 0 ? -number : number, 0, FARTHEST);
-        const int64_t k = magnitude - 1 + axis.lowest;
+        const int64_t k = magnitude + before;
         const double guess = double(k) * inverse;  // off by one at most, rounded down
-        int64_t period = int64_t(guess);
-        period -= double(period) > guess;
-        int64_t bin = k - period * axis.bins;
-        const int64_t off = (bin < 0) - (bin >= axis.bins);
-        period -= off;
-        bin += off * axis.bins;
-        const int64_t exponent = clamp<int64_t>(period * axis.octaves, -1200, 1200);
-        const double power = axis.powers[bin] * scale(exponent / 2) * scale(exponent - exponent / 2);
-        return T(number == 0 ? 0.0 : number < 0 ? -power : power);
+        const auto whole = int64_t(guess), low = whole - (double(whole) > guess), rest = k - low * bins;
+        const int64_t off = (rest < 0) - (rest >= bins), period = low - off, bin = rest + off * bins;
+        const int64_t exponent = clamp<int64_t>(period * octaves, -1200, 1200);
+        const double power = powers[bin] * scale(exponent / 2) * scale(exponent - exponent / 2);
+        const uint64_t sign = uint64_t(number) & uint64_t(INT64_MIN), there = 0 - uint64_t(number != 0);
+        return T(from_pattern<double>((pattern(power) & there) | sign));
     }
 
 private:
@@ -182,6 +181,8 @@ BALER_INLINE void for_runs(const Axis& axis, int64_t size, const Function& funct
         function(L(axis, first), first, int(size - first < RUN ? size - first : RUN));
     }
 }
+
+BALER_INLINE bool is_on(uint8_t kind, uint8_t on) { return uint8_t(kind - on) < 2; }
 
 // Classes and numbers of a run, of which the numbers on the lattice are known, and which of these are too far away.
 template <class T>
@@ -202,9 +203,10 @@ BALER_INLINE void classify(
         const auto atom = Pattern<T>(axis.atom[size_t(k)]);
         for (int i = 0; i < size; ++i) classes[i] = pattern(values[i]) == atom ? uint8_t(k) : classes[i];
     }
+    const int64_t center = axis.center;
     for (int i = 0; i < size; ++i) {
-        const bool off = classes[i] < on || classes[i] == on + 2;
-        numbers[i] = off ? axis.center : numbers[i];
+        const int64_t number = numbers[i];
+        numbers[i] = is_on(classes[i], on) ? number : center;
     }
 }
 
@@ -231,19 +233,25 @@ template <class T>
 BALER_INLINE void find_errors(
     const Bound& bound, const T* values, const T* back, int64_t first, int size, double* ratios
 ) {
-    for (int i = 0; i < size; ++i) {
-        const double original = double(values[i]), error = __builtin_fabs(double(back[i]) - original);
-        switch (bound.promise) {
-            case Promise::exact: ratios[i] = -1; break;
-            case Promise::absolute: ratios[i] = error / bound.most; break;
-            case Promise::relative: ratios[i] = error / (bound.most * __builtin_fabs(original)); break;
-            case Promise::each: ratios[i] = error / bound.limits[first + i]; break;
+    const auto divide = [&](const auto& limit) {
+        for (int i = 0; i < size; ++i) {
+            const double original = double(values[i]), error = __builtin_fabs(double(back[i]) - original);
+            ratios[i] = error / limit(original, i);
         }
+    };
+    const double most = bound.most, *limits = bound.limits + first;
+    switch (bound.promise) {
+        case Promise::exact: divide([](double, int) { return -1.0; }); break;
+        case Promise::absolute: divide([=](double, int) { return most; }); break;
+        case Promise::relative: divide([=](double original, int) { return most * __builtin_fabs(original); }); break;
+        case Promise::each: divide([=](double, int i) { return limits[i]; }); break;
     }
+    const bool exact = bound.promise == Promise::exact;
     for (int i = 0; i < size; ++i) {
-        const bool usual = ratios[i] >= 0 && is_finite(values[i]) && values[i] != T(0);
+        const double ratio = ratios[i];
+        const bool usual = (ratio >= 0) & is_finite(values[i]) & (values[i] != T(0)) & !exact;
         const double special = pattern(values[i]) == pattern(back[i]) ? 0.0 : __builtin_inf();
-        ratios[i] = usual ? ratios[i] : special;
+        ratios[i] = usual ? ratio : special;
     }
 }
 
@@ -254,27 +262,37 @@ Fitted fit_column(
     const T* const all = static_cast<const T*>(from);
     T* const decoded = static_cast<T*>(to);
     Fitted fitted{0, 0};
+    int64_t worst = 0;  // the bits of errors are in their order, as these are not negative
     for_runs<L>(axis, size, [&](const L& lattice, int64_t first, int count) {
         const T* const values = all + first;
         T* const back = decoded + first;
         uint8_t far[RUN];
         double ratios[RUN];
         find_nearest(lattice, values, count, far, numbers + first);
+        int64_t near[RUN];
         for (int i = 0; i < count; ++i) {
-            back[i] = lattice.template value<T>(far[i] ? 0 : numbers[first + i], i);
+            const int64_t number = numbers[first + i];
+            near[i] = far[i] ? 0 : number;
         }
+        for (int i = 0; i < count; ++i) back[i] = lattice.template value<T>(near[i], i);
         find_errors(bound, values, back, first, count, ratios);
         for (int i = 0; i < count; ++i) far[i] |= !(ratios[i] <= 1);
         classify(axis, values, count, far, classes + first, numbers + first);
+        const uint8_t* const kinds = classes + first;
+        const auto on = uint8_t(axis.atoms);
         for (int i = 0; i < count; ++i) {
-            const int kind = classes[first + i] - axis.atoms;
-            const bool on = kind == 0 || kind == 1;
-            back[i] = on ? back[i] : values[i];
-            const double ratio = on ? ratios[i] : 0.0;
-            fitted.worst = ratio > fitted.worst ? ratio : fitted.worst;
-            fitted.kept += kind == 2;
+            const T found = back[i], original = values[i];
+            back[i] = is_on(kinds[i], on) ? found : original;
         }
+        for (int i = 0; i < count; ++i) {
+            const auto bits = int64_t(pattern(ratios[i])), error = is_on(kinds[i], on) ? bits : 0;
+            worst = error > worst ? error : worst;
+        }
+        int kept = 0;
+        for (int i = 0; i < count; ++i) kept += kinds[i] == on + 2;
+        fitted.kept += kept;
     });
+    fitted.worst = from_pattern<double>(uint64_t(worst));
     return fitted;
 }
 
@@ -285,18 +303,21 @@ int64_t join_column(
 ) {
     const T* const given = static_cast<const T*>(verbatim);
     T* const values = static_cast<T*>(to);
-    const int on = axis.atoms;
+    const auto on = uint8_t(axis.atoms);
+    const bool is_signed = axis.is_signed;
     int64_t used = 0;
     for_runs<L>(axis, size, [&](const L& lattice, int64_t first, int count) {
         const uint8_t* const kinds = classes + first;
-        bool all_on = true;
+        int64_t near[RUN];
+        int off = 0;
         for (int i = 0; i < count; ++i) {
-            const int64_t magnitude = kinds[i] == on || kinds[i] == on + 1 ? numbers[first + i] : 0;
-            const int64_t number = kinds[i] == on + 1 && axis.is_signed ? -magnitude : magnitude;
-            values[first + i] = lattice.template value<T>(number, i);
-            all_on &= kinds[i] == on;
+            const int64_t number = numbers[first + i];
+            const bool negative = (kinds[i] == on + 1) & is_signed;
+            near[i] = is_on(kinds[i], on) ? (negative ? -number : number) : 0;
         }
-        if (all_on) return;
+        for (int i = 0; i < count; ++i) off += !is_on(kinds[i], on);
+        for (int i = 0; i < count; ++i) values[first + i] = lattice.template value<T>(near[i], i);
+        if (off == 0) return;
         for (int i = 0; i < count; ++i) {
             if (kinds[i] < on) {
                 values[first + i] = from_pattern<T>(Pattern<T>(axis.atom[kinds[i]]));

@@ -21,19 +21,22 @@ constexpr std::uint64_t LOWEST = std::uint64_t{1} << 31;
 // The lanes of a job, and their symbols.
 class Lanes {
 public:
-    Lanes(const Job& job, std::size_t count) : lanes_(count) {
+    Lanes(const Job& job, std::span<const std::int64_t> ends, std::size_t first, std::size_t count) : lanes_(count) {
         std::int64_t event = 0, object = 0, parent = 0;
-        for (std::size_t k = 0; k < count; ++k) {
-            Lane& lane = lanes_[k];
-            const auto after = static_cast<std::int64_t>(k + 1);
-            lane.last_event = job.events * after / static_cast<std::int64_t>(count);
-            lane.event = event;
-            lane.object = object;
-            lane.parent = parent;
-            for (; event < lane.last_event; ++event) {
+        const auto go_to = [&](std::int64_t last) {
+            for (; event < last; ++event) {
                 object += job.counts[event];
                 parent += job.parent_counts[event];
             }
+        };
+        if (first > 0) go_to(ends[first - 1]);
+        for (std::size_t k = 0; k < count; ++k) {
+            Lane& lane = lanes_[k];
+            lane.event = event;
+            lane.object = object;
+            lane.parent = parent;
+            lane.last_event = ends[first + k];
+            go_to(lane.last_event);
         }
     }
     Lanes(const Lanes&) = delete;
@@ -134,7 +137,8 @@ struct Writer {
     std::uint32_t* word;  // the one before it is written next
     std::uint64_t state = LOWEST;
 
-    void write() {
+    std::ptrdiff_t left() const { return symbol - first; }
+    void step() {
         const std::uint64_t next = *--symbol, frequency = (next & 0xffff) + 1, start = next >> 16 & 0xffff;
         const std::uint64_t bits = next >> 32 & 0xffff, size = next >> 48;
         make_room(std::uint64_t{1} << (63 - size));
@@ -150,7 +154,60 @@ struct Writer {
     }
 };
 
-// Makes the streams of a few lanes, in turn: each division waits for the one before it in its lane.
+// Reads a stream in the slots that its symbols have, as a decoder does that places its tables where they were.
+struct Checker {
+    const std::uint64_t* symbol;
+    const std::uint64_t* last;
+    const std::uint8_t* word;
+    const std::uint8_t* end;
+    std::uint64_t state;
+    bool good = true;
+
+    std::ptrdiff_t left() const { return last - symbol; }
+    void step() {
+        const std::uint64_t next = *symbol++, frequency = (next & 0xffff) + 1, start = next >> 16 & 0xffff;
+        const std::uint64_t bits = next >> 32 & 0xffff, size = next >> 48;
+        const std::uint64_t slot = (state & 0xffff) - start;
+        good &= slot < frequency;
+        state = frequency * (state >> 16) + slot;
+        refill();
+        good &= (state & ~(~std::uint64_t{0} << size)) == bits;
+        state >>= size;
+        refill();
+    }
+    void refill() {
+        const bool low = state < LOWEST, there = word < end;
+        std::uint32_t next;
+        std::memcpy(&next, there ? word : end - sizeof next, sizeof next);
+        good &= !low | there;
+        word += low & there ? sizeof next : 0;
+        state = low ? state << 32 | next : state;
+    }
+    bool ends_well() const { return good && word == end && state == LOWEST; }
+};
+
+// Takes all steps of some lanes. Each waits for the one before it in its lane: four are worked on in turn.
+template <class Coder>
+void run(std::span<Coder> coders) {
+    constexpr std::size_t FOUR = 4;
+    for (; coders.size() >= FOUR; coders = coders.subspan(FOUR)) {
+        Coder some[FOUR] = {coders[0], coders[1], coders[2], coders[3]};  // in registers
+        std::ptrdiff_t common = some[0].left();
+        for (const Coder& coder : some) common = std::min(common, coder.left());
+        for (; common > 0; --common) {
+            for (Coder& coder : some) coder.step();
+        }
+        for (Coder& coder : some) {
+            while (coder.left() > 0) coder.step();
+        }
+        std::copy_n(some, FOUR, coders.begin());
+    }
+    for (Coder& coder : coders) {
+        while (coder.left() > 0) coder.step();
+    }
+}
+
+// Makes the streams of a few lanes.
 void write_streams(std::span<Lane> lanes, std::vector<std::uint8_t>* streams) {
     std::vector<std::unique_ptr<std::uint32_t[]>> words;
     std::vector<Writer> writers;
@@ -160,19 +217,29 @@ void write_streams(std::span<Lane> lanes, std::vector<std::uint8_t>* streams) {
         words.push_back(std::make_unique_for_overwrite<std::uint32_t[]>(most));
         writers.push_back({symbols.data, symbols.data + symbols.size, words.back().get() + most});
     }
-    for (bool busy = true; busy;) {
-        busy = false;
-        for (Writer& writer : writers) {
-            if (writer.symbol == writer.first) continue;
-            writer.write();
-            busy = true;
-        }
-    }
+    run<Writer>(writers);
     for (std::size_t k = 0; k < lanes.size(); ++k) {
         const std::uint32_t* end = words[k].get() + 2 * lanes[k].symbols.size + 1;
         streams[k].resize(8 + sizeof(std::uint32_t) * static_cast<std::size_t>(end - writers[k].word));
         std::memcpy(streams[k].data(), &writers[k].state, 8);
         std::memcpy(streams[k].data() + 8, writers[k].word, streams[k].size() - 8);
+    }
+}
+
+// Reads the streams of a few lanes.
+void check_streams(std::span<Lane> lanes, const std::vector<std::uint8_t>* streams) {
+    std::vector<Checker> checkers;
+    for (const Lane& lane : lanes) {
+        const std::vector<std::uint8_t>& stream = *streams++;
+        const Symbols& symbols = lane.symbols;
+        std::uint64_t state;
+        std::memcpy(&state, stream.data(), 8);
+        const std::uint8_t* const end = stream.data() + stream.size();
+        checkers.push_back({symbols.data, symbols.data + symbols.size, stream.data() + 8, end, state});
+    }
+    run<Checker>(checkers);
+    for (std::size_t k = 0; k < lanes.size(); ++k) {
+        if (!checkers[k].ends_well()) lanes[k].status = Status::bad_state;
     }
 }
 
@@ -236,11 +303,14 @@ const Level& level_named(const std::string& name) {
     throw std::invalid_argument("no level " + name + " on this processor");
 }
 
-Result decode(const Level& level, const Network& net, const Job& job, std::span<const Stream> streams) {
+Result decode(
+    const Level& level, const Network& net, const Job& job, std::span<const std::int64_t> ends,
+    std::span<const Stream> streams
+) {
     std::size_t size = 0;
     for (const Stream& stream : streams) size += stream.size + PADDING;
     const auto room = std::make_unique_for_overwrite<std::uint8_t[]>(size);
-    Lanes lanes(job, streams.size());
+    Lanes lanes(job, ends, 0, streams.size());
     std::uint8_t* at = room.get();
     for (std::size_t k = 0; k < streams.size(); ++k) at = begin_stream(streams[k], lanes.all()[k], at);
     Workshop workshop(net);
@@ -254,25 +324,25 @@ Result decode(const Level& level, const Network& net, const Job& job, std::span<
 }
 
 Result encode(
-    const Level& level, const Network& net, const Job& job, std::vector<std::vector<std::uint8_t>>& streams,
-    double* bits
+    const Level& level, const Network& net, const Job& job, std::span<const std::int64_t> ends, std::size_t first,
+    std::vector<std::vector<std::uint8_t>>& streams, double* bits
 ) {
-    Lanes lanes(job, streams.size());
+    Lanes lanes(job, ends, first, streams.size());
     Workshop workshop(net);
     std::vector<Cost> costs(static_cast<std::size_t>(net.columns));
     for (std::size_t k = 0; k < streams.size(); k += LANES * QUADS) {  // few at a time, for their symbols take memory
         const std::span<Lane> few = lanes.all().subspan(k, std::min<std::size_t>(LANES * QUADS, streams.size() - k));
         level.encode(net, job, few.data(), static_cast<int>(few.size()), workshop.quads(), costs.data());
-        const Result result = lanes.result();
-        if (result.status != Status::ok) return result;
+        if (lanes.result().status != Status::ok) break;
         write_streams(few, streams.data() + k);
+        check_streams(few, streams.data() + k);
         lanes.pass_on(k);
     }
     for (std::size_t j = 0; j < costs.size(); ++j) {
         settle(costs[j]);
         bits[j] = costs[j].bits;
     }
-    return {Status::ok, 0};
+    return lanes.result();
 }
 
 void Arena::Free::operator()(void* block) const { ::operator delete(block, LINE); }

@@ -26,13 +26,16 @@ struct Result {
     std::int64_t lane;
 };
 
-// Fills in the classes and numbers of all columns that are not given.
-Result decode(const Level& level, const Network& net, const Job& job, std::span<const Stream> streams);
+// Fills in the classes and numbers of all columns that are not given. Each lane ends before some event.
+Result decode(
+    const Level& level, const Network& net, const Job& job, std::span<const std::int64_t> ends,
+    std::span<const Stream> streams
+);
 
-// Makes a stream for each lane, and says how many bits each column takes.
+// Makes a stream for each lane from one on, reads it again, and says how many bits each column takes.
 Result encode(
-    const Level& level, const Network& net, const Job& job, std::vector<std::vector<std::uint8_t>>& streams,
-    double* bits
+    const Level& level, const Network& net, const Job& job, std::span<const std::int64_t> ends, std::size_t first,
+    std::vector<std::vector<std::uint8_t>>& streams, double* bits
 );
 
 // Memory that begins where cache lines do.

@@ -83,8 +83,11 @@ public:
         net_.odds = copied<std::int32_t>(all_odds.data(), ODDS);
     }
 
-    std::pair<Status, std::int64_t> decode(nb::handle task, const std::vector<nb::bytes>& streams) const {
+    std::pair<Status, std::int64_t> decode(
+        nb::handle task, const std::vector<std::int64_t>& ends, const std::vector<nb::bytes>& streams
+    ) const {
         const Work work(net_, task);
+        work.check_ends(ends, 0, streams.size());
         std::vector<Stream> views;
         for (const nb::bytes& stream : streams) {
             views.push_back({static_cast<const std::uint8_t*>(stream.data()), stream.size()});
@@ -92,19 +95,23 @@ public:
         Result result;
         {
             const nb::gil_scoped_release others_run;
-            result = baler::decode(level_, net_, work.job, views);
+            result = baler::decode(level_, net_, work.job, ends, views);
         }
         return {result.status, result.lane};
     }
 
-    nb::tuple encode(nb::handle task, std::size_t lanes, Array<double> bits) const {
+    nb::tuple encode(
+        nb::handle task, const std::vector<std::int64_t>& ends, std::size_t first, std::size_t lanes,
+        Array<double> bits
+    ) const {
         const Work work(net_, task);
+        work.check_ends(ends, first, lanes);
         if (bits.size() != static_cast<std::size_t>(net_.columns)) throw nb::value_error("bits of other columns");
         std::vector<std::vector<std::uint8_t>> streams(lanes);
         Result result;
         {
             const nb::gil_scoped_release others_run;
-            result = baler::encode(level_, net_, work.job, streams, bits.data());
+            result = baler::encode(level_, net_, work.job, ends, first, streams, bits.data());
         }
         nb::list made;
         for (const auto& stream : streams) made.append(nb::bytes(stream.data(), stream.size()));
@@ -142,6 +149,13 @@ private:
             moments.resize(static_cast<std::size_t>(parents) * static_cast<std::size_t>(net.centroids));
             job.families = families.data();
             job.moments = moments.data();
+        }
+
+        void check_ends(const std::vector<std::int64_t>& ends, std::size_t first, std::size_t lanes) const {
+            const bool fit = std::is_sorted(ends.begin(), ends.end()) && first + lanes <= ends.size();
+            if (!fit || ends.empty() || ends.front() < 0 || ends.back() > job.events) {
+                throw nb::value_error("lanes do not end within the events of a task");
+            }
         }
 
         template <class T>
@@ -328,7 +342,7 @@ NB_MODULE(_native, module) {
         .value("BAD_CLASS", Status::bad_class);
     nb::class_<Kernel>(module, "Kernel")
         .def(nb::init<const std::string&, nb::handle, nb::sequence, nb::handle>(), "level"_a, "net"_a, "axes"_a, "odds"_a)
-        .def("decode", &Kernel::decode, "task"_a, "streams"_a)
-        .def("encode", &Kernel::encode, "task"_a, "lanes"_a, "bits"_a);
+        .def("decode", &Kernel::decode, "task"_a, "ends"_a, "streams"_a)
+        .def("encode", &Kernel::encode, "task"_a, "ends"_a, "first"_a, "lanes"_a, "bits"_a);
     add_axes(module);
 }

@@ -144,9 +144,9 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     done: list[str] = []
 
-    def decode(model: Model, net: Any, task: Any, streams: Any) -> None:
+    def decode(model: Model, net: Any, task: Any, streams: Any, *ends: Any) -> None:
         done.append(model.axes[net.columns[0].axis].column)
-        original(model, net, task, streams)
+        original(model, net, task, streams, *ends)
 
     original = kernel.decode
     monkeypatch.setattr(kernel, "decode", decode)
@@ -265,8 +265,8 @@ def test_a_network_that_does_not_give_back_what_it_got(
 ) -> None:
     from baler.learned import kernel
 
-    def decode(model: Model, net: Any, task: Any, streams: Any) -> None:
-        original(model, net, task, streams)
+    def decode(model: Model, net: Any, task: Any, streams: Any, *ends: Any) -> None:
+        original(model, net, task, streams, *ends)
         task.numbers[1, 0] += net.counts == "nCand"
         if net.counts == "":
             raise Corrupt("a stream is damaged")
@@ -274,6 +274,7 @@ def test_a_network_that_does_not_give_back_what_it_got(
     original = kernel.decode
     statistics: dict[str, Any] = {}
     with monkeypatch.context() as patch:
+        patch.setenv(kernel.CHECK, "full")
         patch.setattr(kernel, "decode", decode)
         file = learn(statistics=statistics)
     with Reader(file) as reader:
@@ -281,6 +282,41 @@ def test_a_network_that_does_not_give_back_what_it_got(
         found = coded(reader)
         assert (found["MET_pt"], found["Cand_phi"], found["Jet_phi"]) == (0, 0, 2)
     assert [statistics[name].fallbacks for name in ("MET_pt", "Cand_phi", "Jet_phi")] == [3, 2, 0]
+
+
+def test_streams_that_do_not_give_back_their_symbols(
+    learn: Learn, chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from baler.learned import kernel
+
+    def encode(model: Model, net: Any, *task: Any) -> Any:
+        if net.counts == "nCand":
+            raise Corrupt("stream 0 does not begin or end as an encoder leaves it")
+        return original(model, net, *task)
+
+    original = kernel.encode
+    statistics: dict[str, Any] = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel, "encode", encode)
+        file = learn(statistics=statistics)
+    with Reader(file) as reader:
+        check(reader, chunks)
+    assert [statistics[name].fallbacks for name in ("MET_pt", "Cand_phi")] == [0, 2]
+
+
+def test_what_is_written_does_not_depend_on_how_it_is_checked(
+    learn: Learn, monkeypatch: pytest.MonkeyPatch, decodings: list[str]
+) -> None:
+    from baler.learned import kernel
+
+    file = learn()
+    found = len(decodings)
+    monkeypatch.setenv(kernel.CHECK, "full")
+    assert learn() == file
+    assert len(decodings) > found
+    monkeypatch.setenv(kernel.CHECK, "none")
+    with pytest.raises(UsageError, match="BALER_CHECK is 'none'; it may be 'full'"):
+        learn()
 
 
 def test_dithered_columns_are_not_learned(learn: Learn, chunks: list[Chunk]) -> None:

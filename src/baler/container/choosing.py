@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -24,18 +23,20 @@ from baler.learned import kernel
 from baler.learned.columns import fit, split
 from baler.learned.part import part_of
 from baler.learned.task import Encoded as Coded
-from baler.learned.task import Task
+from baler.learned.task import Map, Task
 
 MOST_VERBATIM = 1 / 50
 """A column of which more values are not on its axis is not left to the network."""
 CLEAR = 0.9
 """Only what takes more than this part of an estimated alternative is compared with a real one."""
-TRIAL = 1 << 14
+TRIAL = 1 << 13
 """About so many objects are coded first, to learn which columns the network is good at."""
+SAMPLE = 1 << 12
+"""Sizes of ordinary payloads are estimated from so many values."""
+LARGE = 1 << 16
+"""Real payloads of larger columns are estimated once more before they are made."""
 LANE = 1 << 9
 """Every stream holds about this many objects or more."""
-
-Map = Callable[[Callable[[int], Any], Iterable[int]], Iterator[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class GroupEncoder:
         values = self.values[at]
         if is_constant(values):
             return 1 + values.itemsize
-        rows = excerpt(np.arange(values.size))
+        rows = excerpt(np.arange(values.size), SAMPLE)
         plan, context, _ = self.hints(at, known)
 
         def sampled(position: int) -> Array:
@@ -182,7 +183,7 @@ class GroupEncoder:
             return None
         if coded is None or chosen.given.keys() != layout.given.keys():
             task = self.task(chosen)
-            coded = kernel.encode(self.joint.model, self.joint.net, task, self.lanes(task))
+            coded = self.coded(task)
         found = self.block(chosen, coded, estimates)
         size = sum(map(len, (*found.contents.payloads, *found.contents.streams)))
         otherwise = sum(len(given.payload) for given in chosen.given.values())
@@ -276,9 +277,10 @@ class GroupEncoder:
                 self._rows[j] = known[at]
         return replace(self.inputs, given=given)
 
-    def lanes(self, task: Task) -> int:
-        """Return the number of streams."""
-        return max(1, min(MAX_LANES, int(task.shape()[1]) // LANE, task.events))
+    def coded(self, task: Task) -> Coded:
+        """Return streams of a task."""
+        lanes = max(1, min(MAX_LANES, int(task.shape()[1]) // LANE, task.events))
+        return kernel.encode(self.joint.model, self.joint.net, task, lanes, self.map)
 
     def tried(self, layout: _Layout) -> tuple[Coded | None, dict[int, float]]:
         """Return about what the network takes for each column, from some events in the middle.
@@ -293,7 +295,7 @@ class GroupEncoder:
             start = (self.size - TRIAL) // 2
             first, last = (int(np.searchsorted(ends, at)) for at in (start, start + TRIAL))
         trial = part_of(task, first, max(last, first + 1))
-        coded = kernel.encode(self.joint.model, self.joint.net, trial, self.lanes(trial))
+        coded = self.coded(trial)
         scale = self.size / max(trial.shape()[1], 1) / 8
         costs = {
             at: scale * float(coded.bits[j]) + layout.learned[at].size
@@ -313,11 +315,16 @@ class GroupEncoder:
             if at in given or costs[at] < CLEAR * estimates[at]:
                 continue
             moved = self.closed([at]) - given.keys()
+            cost = sum(costs[other] for other in moved)
+            known = {**self.decoded, **{p: column.decoded for p, column in given.items()}}
+            known |= {p: layout.learned[p].decoded for p in moved}
+            if self.size > LARGE and cost < CLEAR * sum(self.estimate(p, known) for p in moved):
+                continue  # columns that are not given would have helped
             trial = dict(given)
             for other in (other for other in self.order if other in moved):
                 trial[other] = self.ordinary(other, trial)
                 estimates[other] = len(trial[other].payload)
-            if sum(estimates[other] for other in moved) <= sum(costs[other] for other in moved):
+            if sum(estimates[other] for other in moved) <= cost:
                 given = trial
         return self.laid_out(set(given)) if len(given) > len(layout.given) else layout
 
@@ -342,25 +349,24 @@ class GroupEncoder:
         return EncodedGroup(Contents(payloads, totals, streams), columns)
 
     def comes_back(self, found: EncodedGroup) -> bool:
-        """Tell whether the streams decode to what they should, within all bounds.
+        """Tell whether the block decodes to what it should, within all bounds.
 
-        Ordinary payloads were decoded when they were made.
+        Ordinary payloads were decoded when they were made, numbers became values, and the kernel
+        read its streams.
         """
+        if any(column.worst > 1 for column in found.columns.values()):
+            return False
+        if not kernel.checks_all():
+            return True
         given = {
             at: column.decoded for at, column in found.columns.items()
             if not codecs.is_learned(column.payload)
         }  # fmt: skip
         known = {**self.decoded, **given}
-        inputs = replace(
-            self.inputs,
-            classes=np.empty_like(self.inputs.classes),
-            numbers=np.empty_like(self.inputs.numbers),
-        )
-        decoded = self.joint.decode(found.contents, inputs, self.size, known)
-        columns = ((found.columns[at], values) for at, values in decoded.items())
+        decoded = self.joint.decode(found.contents, self.inputs, self.size, known, self.map)
         return all(
-            column.worst <= 1 and bool(same_bits(column.decoded, values).all())
-            for column, values in columns
+            bool(same_bits(found.columns[at].decoded, values).all())
+            for at, values in decoded.items()
         )
 
 

@@ -16,12 +16,13 @@ from baler.core.recipe import Group, Recipe
 from baler.core.schema import Column, Schema
 from baler.errors import Corrupt
 from baler.learned import kernel
-from baler.learned.axis import Axis
+from baler.learned.axis import Axis, Classes, Ints
 from baler.learned.columns import join, split
 from baler.learned.inputs import external_columns, task_of
 from baler.learned.model import Model
 from baler.learned.network import CollectionNet
-from baler.learned.task import Task
+from baler.learned.part import begun, parts_of
+from baler.learned.task import Map, Task
 from baler.quantise.lattice import Scaled
 
 
@@ -137,31 +138,68 @@ class Joint:
         return task_of(self.model.axes, net, entries, column, {})
 
     def decode(
-        self, contents: Contents, inputs: Task, size: int, decoded: Mapping[int, Array]
+        self,
+        contents: Contents,
+        inputs: Task,
+        size: int,
+        decoded: Mapping[int, Array],
+        map: Map = map,
     ) -> dict[int, Array]:
-        """Return the learned columns; ``decoded`` has all others that are needed.
-
-        Classes and numbers of ``inputs`` are filled in.
-        """
-        known, learned = dict(decoded), {}
-        given = np.zeros_like(inputs.given)
-        for j, (at, payload) in enumerate(zip(self.group.columns, contents.payloads, strict=True)):
+        """Return the learned columns; ``decoded`` has all others that are needed."""
+        members, learned = self.group.columns, {}
+        for j, (at, payload) in enumerate(zip(members, contents.payloads, strict=True)):
             column = self.schema.columns[at]
             with noting(f"in column {column.name!r}"):
                 if codecs.is_learned(payload):
                     learned[j] = codecs.decode_learned(payload, column.dtype, size)
-                else:
-                    given[j] = True
-                    inputs.classes[j], inputs.numbers[j] = split(self.axis(j, known), known[at])
-        task = replace(inputs, given=given)
-        kernel.decode(self.model, self.net, task, [bytes(stream) for stream in contents.streams])
-        for j in self.units_first():
-            if j in learned:
-                at = self.group.columns[j]
-                axis, verbatim = self.axis(j, known), learned[j].verbatim
+        given = np.array([j not in learned for j in range(len(members))])
+        whole = replace(inputs, given=given)
+        parts = parts_of(whole, len(contents.streams))
+        units = {unit for j in range(len(members)) if (unit := self.unit(j)) is not None}
+
+        def decode(number: int) -> tuple[Task, slice, dict[int, Array]]:
+            part = parts[number]
+            task, objects = begun(whole, part)
+            known = {at: decoded[at][objects] for at in {*members, *units} & decoded.keys()}
+            for j in np.flatnonzero(given).tolist():
+                task.classes[j], task.numbers[j] = split(self.axis(j, known), known[members[j]])
+            streams = [bytes(stream) for stream in contents.streams[part.lanes]]
+            kernel.decode(self.model, self.net, task, streams, part.ends)
+            return task, objects, known
+
+        columns = {j: _Parts(payload.verbatim, size) for j, payload in learned.items()}
+        order = [j for j in self.units_first() if j in learned]
+        for task, objects, known in map(decode, range(len(parts))):
+            for j in order:
+                axis = self.axis(j, known)
                 with noting(f"in column {axis.column!r}"):
-                    known[at] = join(axis, task.classes[j], task.numbers[j], verbatim)
-        return {self.group.columns[j]: known[self.group.columns[j]] for j in learned}
+                    columns[j].add(axis, task.classes[j], task.numbers[j], objects)
+                    known[members[j]] = columns[j].values[objects]
+        for j, made in columns.items():
+            with noting(f"in column {self.schema.columns[members[j]].name!r}"):
+                made.end()
+        return {members[j]: made.values for j, made in columns.items()}
+
+
+class _Parts:
+    """A learned column, which is put together from parts."""
+
+    def __init__(self, verbatim: Array, size: int) -> None:
+        """Take the values of the column that are verbatim."""
+        self.values = np.empty(size, verbatim.dtype)
+        self._verbatim, self._used = verbatim, 0
+
+    def add(self, axis: Axis, classes: Classes, numbers: Ints, objects: slice) -> None:
+        """Fill in the values of some objects; all before them are there."""
+        first = self._used
+        self._used += int(np.count_nonzero(classes == axis.verbatim))
+        verbatim = self._verbatim[first : self._used]
+        join(axis, classes, numbers, verbatim, self.values[objects])
+
+    def end(self) -> None:
+        """Raise Corrupt if there are verbatim values that belong nowhere."""
+        if self._used != self._verbatim.size:
+            raise Corrupt(f"{self._used} values are verbatim, not {self._verbatim.size}")
 
 
 def decode_group(
@@ -174,6 +212,7 @@ def decode_group(
     entries: int,
     size: int,
     decoded: Mapping[int, Array],
+    map: Map = map,
 ) -> dict[int, Array]:
     """Return the columns of a learned group of a chunk.
 
@@ -190,7 +229,7 @@ def decode_group(
     if contents.streams:
         network = joint()
         inputs = network.inputs(entries, size, known)
-        known.update(network.decode(contents, inputs, size, known))
+        known.update(network.decode(contents, inputs, size, known, map))
     for at, total in zip(counted(schema, group), contents.totals, strict=True):
         with noting(f"in column {schema.columns[at].name!r}"):
             if total_of(known[at]) != total:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -91,7 +92,11 @@ class Reader:
         self._group_of = {
             at: number for number, group in enumerate(self.recipe.groups) for at in group.columns
         }
-        self._pool = ThreadPoolExecutor(threads, "baler-reader") if threads > 1 else None
+        self._pool: ThreadPoolExecutor | None = None
+        self._joint_pool: ThreadPoolExecutor | None = None  # its work waits for that of the other
+        if threads > 1:
+            self._pool = ThreadPoolExecutor(threads, "baler-reader")
+            self._joint_pool = ThreadPoolExecutor(threads, "baler-learned")
         self._cache: tuple[int, dict[int, Contents]] = (-1, {})
         self._learned: dict[tuple[int, Unit], dict[int, Array]] = {}  # by chunk
         self._model = model
@@ -155,8 +160,9 @@ class Reader:
 
     def close(self) -> None:
         """Close the file, unless it was given open."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        for pool in (self._joint_pool, self._pool):
+            if pool is not None:
+                pool.shutdown(cancel_futures=True)
         self._storage.close()
 
     def read(self, chunk: int, columns: Iterable[str] | None = None) -> Chunk:
@@ -181,7 +187,11 @@ class Reader:
             return held[unit] if unit in held else self._decode(chunk, unit, contents, decoded)
 
         for level in levels:
-            for unit, found in zip(level, self._map(decode, level), strict=True):
+            joint = [unit for unit in level if self._is_learned(unit)]
+            alone = [unit for unit in level if not self._is_learned(unit)]
+            together = (map if self._joint_pool is None else self._joint_pool.map)(decode, joint)
+            made = itertools.chain(self._map(decode, alone), together)
+            for unit, found in zip((*alone, *joint), made, strict=True):
                 decoded.update(found)
                 self._hold(chunk, unit, found)
         return Chunk(entries, {name: decoded[self.schema.position[name]] for name in names})
@@ -207,7 +217,7 @@ class Reader:
                 given = (self.schema, self.recipe, group, unit, *there)
                 if self._index.model is not None and self._index.model.latent:
                     return decode_predicted(lambda: self._latent(group), *given)
-                return decode_group(lambda: self._joint(group), *given)
+                return decode_group(lambda: self._joint(group), *given, self._map)
             context = context_of(self.schema, self.recipe, at, decoded)
             payload = contents[number].payloads[group.columns.index(at)]
             return {at: codecs.decode(payload, column.dtype, sizes[at], context)}
@@ -224,7 +234,7 @@ class Reader:
 
     def _hold(self, chunk: int, unit: Unit, found: dict[int, Array]) -> None:
         """Keep the columns of a learned group, for whoever reads column by column."""
-        if not self.recipe.groups[self._group_of[unit[0]]].learned:
+        if not self._is_learned(unit):
             return
         self._learned.pop((chunk, unit), None)
         self._learned[chunk, unit] = found
@@ -288,6 +298,9 @@ class Reader:
                 found[self.schema.columns[at].name] = total
         read = self.read(chunk, [name for name in names if name is not None and name not in found])
         return found | {name: total_of(counts) for name, counts in read.columns.items()}
+
+    def _is_learned(self, unit: Unit) -> bool:
+        return self.recipe.groups[self._group_of[unit[0]]].learned
 
     def _entries_of(self, chunk: int) -> int:
         if not 0 <= chunk < len(self._index.entries):

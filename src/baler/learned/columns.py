@@ -61,13 +61,11 @@ def fit(
     return Fitted(decoded, kept, worst)
 
 
-def join(axis: Axis, classes: Classes, numbers: Ints, verbatim: Array) -> Array:
-    """Return the values of classes and numbers, as `Axis.join` does."""
+def join(axis: Axis, classes: Classes, numbers: Ints, verbatim: Array, values: Array) -> None:
+    """Fill in the values of classes and numbers, as `Axis.join` returns them."""
     native = _native(axis, verbatim)
-    values = np.empty(classes.size, axis.dtype)
     if native is None or native.join(classes, numbers, verbatim, values) != verbatim.size:
-        return axis.join(classes, numbers, verbatim)  # which says what is wrong
-    return values
+        values[:] = axis.join(classes, numbers, verbatim)  # which says what is wrong
 
 
 def source_features(axis: Axis, classes: Classes, numbers: Ints) -> Features:

@@ -15,8 +15,10 @@ from baler.learned.axis import Axis
 from baler.learned.checks import check_task
 from baler.learned.model import Model
 from baler.learned.network import CollectionNet
-from baler.learned.task import Encoded, Task
+from baler.learned.task import Encoded, Map, Task, lane_ends
 
+TOGETHER = 8
+"""So many lanes at a time keep a core busy."""
 LEVELS: tuple[str, ...] = tuple(levels())
 """The levels of instructions that this processor has, the slowest first."""
 
@@ -25,18 +27,32 @@ _lock = threading.Lock()
 
 
 def encode(
-    model: Model, net: CollectionNet, task: Task, lanes: int, *, level: str = LEVELS[-1]
+    model: Model,
+    net: CollectionNet,
+    task: Task,
+    lanes: int,
+    *,
+    level: str = LEVELS[-1],
+    map: Map = map,
 ) -> Encoded:
     """Return the streams of the columns that are not given, and what each column costs."""
     check_task(model.axes, net, task, lanes, np.ones_like(task.given))
-    bits = np.zeros(len(net.columns))
-    status, lane, streams = _kernel(model, net, level).encode(task, lanes, bits)
-    if status is Status.BAD_CLASS:
-        raise ValueError("a task has classes that its axes do not have")
-    if status is Status.BAD_NUMBER:
-        raise ValueError("a task has numbers of values off the lattice that are not the centre")
-    _check(status, lane)
-    return Encoded(streams, bits)
+    ends, kernel = lane_ends(task.events, lanes), _kernel(model, net, level)
+    firsts = range(0, lanes, TOGETHER)
+    bits = np.zeros((len(firsts), len(net.columns)))
+
+    def some(first: int) -> list[bytes]:
+        count = min(TOGETHER, lanes - first)
+        status, lane, streams = kernel.encode(task, ends, first, count, bits[first // TOGETHER])
+        if status is Status.BAD_CLASS:
+            raise ValueError("a task has classes that its axes do not have")
+        if status is Status.BAD_NUMBER:
+            raise ValueError("a task has numbers of values off the lattice that are not the centre")
+        _check(status, first + lane)
+        return streams
+
+    streams = [stream for streams in map(some, firsts) for stream in streams]
+    return Encoded(streams, bits.sum(0))
 
 
 def decode(
@@ -44,12 +60,14 @@ def decode(
     net: CollectionNet,
     task: Task,
     streams: Sequence[bytes],
+    ends: Sequence[int] | None = None,
     *,
     level: str = LEVELS[-1],
 ) -> None:
     """Fill in classes and numbers of the columns that are not given."""
     check_task(model.axes, net, task, len(streams), task.given)
-    _check(*_kernel(model, net, level).decode(task, list(streams)))
+    known = lane_ends(task.events, len(streams)) if ends is None else list(ends)
+    _check(*_kernel(model, net, level).decode(task, known, list(streams)))
 
 
 def axis_columns(

@@ -22,7 +22,7 @@ from baler.learned.model import Model
 from baler.learned.network import BINS, SLOTS, Base, CollectionNet, ColumnNet, ladder
 from baler.learned.placement import Placement, activations, frequency, place
 from baler.learned.tally import MOST, centroid, log, pull, weights_of
-from baler.learned.task import NO_BASE, Encoded, Task
+from baler.learned.task import NO_BASE, Encoded, Task, lane_ends
 
 _ALL_BINS = np.arange(BINS + 1)
 _ESCAPE = BINS
@@ -38,7 +38,8 @@ def encode(model: Model, net: CollectionNet, task: Task, lanes: int) -> Encoded:
     walk = Walk(model, net, told)
     bits = np.zeros(len(net.columns))
     streams = []
-    for first, last in lane_events(task.events, lanes):
+    ends = lane_ends(task.events, lanes)
+    for first, last in zip([0, *ends[:-1]], ends, strict=True):
         writer = _Writer(bits)
         walk.events(writer, first, last)
         streams.append(writer.stream())
@@ -49,21 +50,27 @@ def encode(model: Model, net: CollectionNet, task: Task, lanes: int) -> Encoded:
     return Encoded(streams, bits)
 
 
-def decode(model: Model, net: CollectionNet, task: Task, streams: Sequence[bytes]) -> None:
-    """Fill in classes and numbers of the columns that are not given."""
+def decode(
+    model: Model,
+    net: CollectionNet,
+    task: Task,
+    streams: Sequence[bytes],
+    ends: Sequence[int] | None = None,
+) -> None:
+    """Fill in classes and numbers of the columns that are not given.
+
+    ``ends`` are the first events that are after each lane, if these are not all of a block.
+    """
     check_task(model.axes, net, task, len(streams), task.given)
     task.classes[~task.given] = 0
     task.numbers[~task.given] = 0
     walk = Walk(model, net, task)
-    for stream, (first, last) in zip(streams, lane_events(task.events, len(streams)), strict=True):
+    first = 0
+    for stream, last in zip(streams, ends or lane_ends(task.events, len(streams)), strict=True):
         reader = _Reader(stream)
         walk.events(reader, first, last)
         reader.end()
-
-
-def lane_events(events: int, lanes: int) -> list[tuple[int, int]]:
-    """Return the first event of each lane, and the first after it."""
-    return [(events * k // lanes, events * (k + 1) // lanes) for k in range(lanes)]
+        first = last
 
 
 class _Coder(Protocol):

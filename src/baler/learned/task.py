@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+
+Map = Callable[[Callable[[int], Any], Iterable[int]], Iterator[Any]]
+"""Calls a function with each of some numbers, perhaps in threads; results come in order."""
 
 NO_BASE = -(1 << 63)
 
@@ -51,3 +54,8 @@ class Encoded:
 
     streams: list[bytes]  # one for each lane
     bits: npt.NDArray[np.float64]  # (d,) cost of each column, 0 where given
+
+
+def lane_ends(events: int, lanes: int) -> list[int]:
+    """Return the first event that is after each lane."""
+    return [events * (k + 1) // lanes for k in range(lanes)]
