@@ -57,7 +57,8 @@ def grid(random: Any) -> Any:
     made += [nodes.Dense((3,), *linear(random, 18, 18)), nodes.Reshape((4,), (3, 2, 3))]
     made += [nodes.Divisive((5,), gamma, beta, 12, True)]
     made += [nodes.Conv((6,), *linear(random, 2, 3, 3, 3), 2, True)]
-    return Network(tuple(made), (7,))
+    made += [nodes.Crop((7,), (5, 4))]
+    return Network(tuple(made), (8,))
 
 
 ALL = {"rows": rows, "events": events, "grid": grid}

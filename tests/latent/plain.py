@@ -125,6 +125,8 @@ def _node(node: Any, inputs: Any, counts: Any) -> Any:
             return np.array(out, object).reshape(len(x), x.shape[2])
         case nodes.Reshape():
             return x.reshape(-1, *node.shape)
+        case nodes.Crop():
+            return x[(slice(None), *(slice(0, n) for n in node.shape))]
         case nodes.Conv():
             return _conv(node, x, b)
         case nodes.Divisive():

@@ -140,6 +140,7 @@ BAD = {
         ROWS,
         nodes.Divisive((0,), -np.ones((2, 2), np.int16), np.ones(2, np.int64), 0, False),
     ),
+    "a block that holds": (ROWS, nodes.Crop((0,), (3,))),
     "a kernel": (
         ROWS,
         nodes.Conv((0,), np.ones((1, 3, 2), np.int16), np.zeros(1, np.int64), 0, 1, False),

@@ -508,8 +508,29 @@ class Divisive(Node):
         return clipped(divided(x * float(ONE), root))
 
 
+@dataclass(frozen=True, eq=False)
+class Crop(Node):
+    """The first cells of a block along each of its axes."""
+
+    code: ClassVar[int] = 15
+
+    shape: tuple[int, ...]  # without channels
+
+    def form(self, forms: Sequence[Form]) -> Form:
+        """Return the form with these axes."""
+        form = _one(forms)
+        fits = len(self.shape) == len(form.shape) - 1
+        fits = fits and all(n <= m for n, m in zip(self.shape, form.shape, strict=False))
+        _need(fits, f"a block that holds one of {self.shape}")
+        return Form(form.level, (*self.shape, form.channels))
+
+    def run(self, values: Sequence[Numbers], layout: Layout) -> Numbers:
+        """Leave out the rest."""
+        return values[0][(slice(None), *(slice(0, n) for n in self.shape))]
+
+
 KINDS: tuple[type[Node], ...] = (
     Input, Dense, Affine, Activation, Add, Concat, Norm, Attention, Pool, Spread, Neighbours,
-    Gather, Reshape, Conv, Divisive,
+    Gather, Reshape, Conv, Divisive, Crop,
 )  # fmt: skip
 """All kinds of nodes by their codes."""

@@ -34,6 +34,7 @@ from baler.latent.nodes import (
     Affine,
     Attention,
     Conv,
+    Crop,
     Dense,
     Divisive,
     Input,
@@ -191,7 +192,7 @@ def _pack_node(node: Node) -> bytes:
             return head + varint(node.heads)
         case Neighbours():
             return head + varint(node.most)
-        case Reshape():
+        case Reshape() | Crop():
             return head + _pack_shape(node.shape)
     return head
 
@@ -221,8 +222,8 @@ def _unpack_node(body: _Body) -> Node:
         return Activation(inputs, FUNCTIONS[function])
     if kind is Attention or kind is Neighbours:
         return kind(inputs, body.varint())
-    if kind is Reshape:
-        return Reshape(inputs, _unpack_shape(body))
+    if kind is Reshape or kind is Crop:
+        return kind(inputs, _unpack_shape(body))
     return kind(inputs)
 
 

@@ -12,6 +12,7 @@ from baler.latent.model import LatentModel
 from baler.training.families import families, family, train_family
 
 TABLES = [info.name for info in families().values() if info.kind != "grid"]
+GRIDS = [info.name for info in families().values() if info.kind == "grid"]
 
 
 def relative(values: Any, back: Any) -> Any:
@@ -113,3 +114,28 @@ def test_families_are_described_in_one_line_each() -> None:
         assert info.name == name
         assert info.kind in ("table", "events", "grid")
         assert 10 < len(info.line) < 80
+
+
+@pytest.fixture(scope="module")
+def waves() -> Any:
+    """Frames of 13 by 10 cells of two fields that wander."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[0:13, 0:10] / 10
+    phase = np.cumsum(random.normal(0, 0.2, 60))[:, None, None]
+    u = np.sin(3 * x + 2 * y + phase) + 0.02 * random.normal(size=(60, 13, 10))
+    return {"u": u.astype("<f4"), "v": (0.5 * u + 0.01 * random.normal(size=u.shape))}
+
+
+@pytest.mark.parametrize("block", [None, (1, 7, 5), (4, 13, 3)])
+@pytest.mark.parametrize("name", GRIDS)
+def test_every_family_of_grids_takes_blocks_of_any_shape(name: str, block: Any, waves: Any) -> None:
+    trained = train_family(name, waves, latent=4, steps=150, block=block)
+    latents = trained.encode(waves)
+    back = trained.decode(latents)
+    assert back["u"].dtype == np.float32
+    assert back["v"].size >= waves["v"].size
+    apart = back["u"][: waves["u"].size] - waves["u"].reshape(-1)
+    assert np.sqrt((apart**2).mean()) < 0.9 * waves["u"].std()
+    model = LatentModel.unpack(trained.model.pack_all())
+    again, _ = model.decode(latents, model.layout(60, None), 60)
+    assert (again[0] == back["u"][: waves["u"].size]).all()

@@ -37,7 +37,7 @@ def blocks(net: Any) -> Any:
     x = net.given(Level.OBJECT, (7, 6, 2))
     x = net.divide(net.conv(x, 4, 5, 2))
     x = net.reshape(net.linear(net.reshape(x, (48,)), 48), (4, 3, 4))
-    return net.conv(net.divide(x, inverse=True), 2, 3, 2, up=True)
+    return net.crop(net.conv(net.divide(x, inverse=True), 2, 3, 2, up=True), (7, 6))
 
 
 def blocks_of_three_axes(net: Any) -> Any:

@@ -54,6 +54,9 @@ class Family(nn.Module):
         self.seen, self.latent = seen, latent
         self.encoder, self.decoder = Net(), Net()
 
+    def look(self, batch: Batch) -> None:
+        """Look at rows for training before it begins, for whoever has to know them."""
+
     def encode(self, batch: Batch) -> list[Tensor]:
         """Return the latents of a batch."""
         return self.encoder([batch.x], batch.place)

@@ -329,6 +329,18 @@ class Shape(_Fixed):
         return inputs[0].reshape(-1, *self.shape)
 
 
+class Cut(_Fixed):
+    """The first cells along each axis."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(nodes.Crop, shape)
+        self.shape = shape
+
+    def forward(self, inputs: Sequence[Tensor], place: Place) -> Tensor:
+        """Leave out the rest."""
+        return inputs[0][(slice(None), *(slice(0, n) for n in self.shape))]
+
+
 class Convolution(Layer):
     """A convolution over one to three axes, or a transposed one; channels are last."""
 

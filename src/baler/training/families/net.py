@@ -129,6 +129,11 @@ class Net(nn.Module):
         """Add another shape of rows."""
         return self._add(layers.Shape(shape), (x,), Form(self.forms[x].level, shape))
 
+    def crop(self, x: int, shape: tuple[int, ...]) -> int:
+        """Add the first cells of a block."""
+        form = self.forms[x]
+        return self._add(layers.Cut(shape), (x,), Form(form.level, (*shape, form.channels)))
+
     def conv(self, x: int, outputs: int, kernel: int, stride: int = 1, *, up: bool = False) -> int:
         """Add a convolution, or a transposed one."""
         form = self.forms[x]

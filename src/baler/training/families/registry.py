@@ -31,17 +31,39 @@ class FamilyInfo:
         return found
 
 
+def _line(name: str, line: str, kind: str, home: str, *, published: bool = False) -> FamilyInfo:
+    return FamilyInfo(name, line, kind, published, home)
+
+
 _FAMILIES = (
-    FamilyInfo("dense", "dense autoencoder, 200-100-50 hidden units", "table", True,
-               "dense:Dense"),
-    FamilyInfo("variational", "dense, trained for the bits of its latents", "table", False,
-               "variational:Variational"),
-    FamilyInfo("events", "transformer of the objects of an event", "events", False,
-               "events:EventTransformer"),
-    FamilyInfo("graph", "graph network with edges in eta and phi", "events", False,
-               "graph:Graph"),
-    FamilyInfo("lattice", "trained for the bytes of a file with bounds", "table", False,
-               "lattice:Lattice"),
+    _line("dense", "dense layers of 200, 100, 50 units", "table", "dense:Dense", published=True),
+    _line("dropout", "dense, with dropout and batch normalisation", "table", "dense:DropoutNorm",
+          published=True),
+    _line("sparse-l1", "dense, magnitudes of latents made small", "table", "sparse:SparseL1",
+          published=True),
+    _line("sparse-kl", "dense, latents seldom active", "table", "sparse:SparseKL", published=True),
+    _line("sliced-wasserstein", "dense, latents spread evenly", "table",
+          "sparse:SlicedWasserstein", published=True),
+    _line("small", "dense layers of 20 and 10 units, for firmware", "table", "dense:Small",
+          published=True),
+    _line("transformer", "blocks with short cuts, for each row alone", "table",
+          "transformer:Transformer", published=True),
+    _line("dense-field", "dense layers for blocks of a field", "grid", "dense:DenseField",
+          published=True),
+    _line("conv", "convolutions of blocks with two axes", "grid", "conv:Convolutional",
+          published=True),
+    _line("conv-gdn", "the same with divisive normalisation", "grid", "conv:ConvolutionalGDN",
+          published=True),
+    _line("conv-3d", "convolutions of blocks with three axes", "grid", "conv:Convolutional3D",
+          published=True),
+    _line("variational", "dense, trained for the bits of its latents", "table",
+          "variational:Variational"),
+    _line("events", "transformer of the objects of an event", "events",
+          "events:EventTransformer"),
+    _line("graph", "graph network with edges in eta and phi", "events", "graph:Graph"),
+    _line("lattice", "trained for the bytes of a file with bounds", "table", "lattice:Lattice"),
+    _line("conv-rated", "convolutions, trained for the bits of latents", "grid",
+          "conv:RatedConvolutional"),
 )  # fmt: skip
 
 

@@ -27,6 +27,10 @@ Array = npt.NDArray[Any]
 Data = Mapping[str, Array] | Array
 
 
+SAMPLE = 1 << 14
+"""Events that a family looks at before its training."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """A trained autoencoder. Data are arrays by column, or (rows, columns) in the same order."""
@@ -145,6 +149,8 @@ def train_family(
     trained, held = rows.split()
     where = torch.device(device)
     model = made(seen_by(kind, views, blocks), latent).to(where)
+    sample = min(trained.layout.counts.size, SAMPLE)
+    model.look(trained.part(0, sample).batch(where))
     done = fit(model, trained, held, Length(minutes, steps), seed, where, tell)
     model = model.cpu()
     notes = {"family": name, "latent": latent, "seed": seed}
