@@ -74,11 +74,16 @@ def test_a_model_and_a_family_are_trained(
     monkeypatch.setattr("baler.evaluate.report.write_report", lambda *_, **__: tmp_path)
     result = baler(
         "evaluate", table, "-o", tmp_path / "out", "-b", "*=abs 1e-3", "--candidates",
-        "baler*,dense", "--scales", "1", "--latents", "1", "--steps", "150", "--json", "-q",
+        "baler*,dense*", "--scales", "1", "--latents", "1", "--steps", "150", "--json", "-q",
     )  # fmt: skip
     points = {point["candidate"]: point for point in as_json(result)["points"]}
-    assert set(points) == {"baler", "baler, learned model", "dense"}
-    assert points["baler, learned model"]["model_bytes"] > 0
+    assert set(points) == {"baler", "baler + learned model", "dense", "dense + bounds"}
+    for name in ("baler + learned model", "dense + bounds"):
+        assert points[name]["scores"][0]["verified"]
+    sizes = {name: point["scores"][0]["size"] for name, point in points.items()}
+    assert sizes["baler + learned model"] < sizes["baler"]
+    assert sizes["dense + bounds"] < 1.1 * sizes["baler"]
+    assert points["baler + learned model"]["model_bytes"] > 0
     assert points["dense"]["parameters"] > 0
     assert points["dense"]["train_seconds"] > 0
     score = points["dense"]["scores"][0]

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
 from baler.core.bounds import Absolute, Exact, Relative, Sigma
 from baler.core.chunk import Chunk
@@ -239,6 +241,21 @@ def test_columns_and_their_counts_are_chosen(tmp_path: Path) -> None:
     assert set(events.trained.columns) == {"x", "phi", "pt"}
     with pytest.raises(UnknownColumn, match="no column matches 'y'"):
         events_of(tmp_path / "t.npz", Policy(), columns="y")
+
+
+def test_counts_come_along(tmp_path: Path) -> None:
+    with uproot.recreate(tmp_path / "jets.root") as file:
+        counts = np.array([2, 0, 1] * 10, np.int32)
+        jets = ak.unflatten(np.arange(30, dtype=np.float32), counts)
+        file.mktree("Events", {"pt": "var * float32", "eta": "var * float32", "met": "float32"},
+                    counter_name=lambda name: "n").extend(
+            {"n": counts, "pt": jets, "eta": jets, "met": np.ones(30, np.float32)}
+        )  # fmt: skip
+    events = events_of(tmp_path / "jets.root", Policy(), columns="pt", held_out=0.5)
+    assert [field.name for field in events.schema.fields] == ["n", "pt"]
+    assert {name: len(c) for name, c in events.trained.columns.items()} == {"n": 15, "pt": 15}
+    (point,) = evaluate(events, [Ours()]).points
+    assert [one.column for one in point.scores[0].columns] == ["pt"]
 
 
 def test_a_policy_may_speak_of_other_columns(tmp_path: Path) -> None:

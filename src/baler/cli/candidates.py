@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,11 +57,13 @@ def select(patterns: str | None, length: Length) -> list[Candidate]:
     return [c for c in known if any(fnmatchcase(c.name, pattern) for pattern in wanted)]
 
 
-LEARNED = "baler, learned model"
+LEARNED = "baler + learned model"
 
 
 def all_candidates(length: Length) -> list[Candidate]:
     """Return everything that can be compared."""
+    from baler.training.families import families
+
     why_not = _without_torch()
     return [
         *untrained.peers(),
@@ -72,17 +73,18 @@ def all_candidates(length: Length) -> list[Candidate]:
             FamilyCandidate(
                 name, lambda *asked, name=name: train_family(name, length, *asked), why_not
             )
-            for name in _families()
+            for name in families()
+        ),
+        *(
+            FamilyCandidate(
+                f"{name} + bounds",
+                lambda *asked, name=name: train_bounded(name, length, *asked),
+                why_not,
+                bounded=True,
+            )
+            for name in families()
         ),
     ]
-
-
-def _families() -> Iterable[str]:
-    if importlib.util.find_spec("baler.training.families") is None:
-        return ()
-    from baler.training.families import families
-
-    return families()
 
 
 def _without_torch() -> str:
@@ -96,9 +98,12 @@ def _without_torch() -> str:
 
 
 def train_model(
-    length: Length, events: Events, bounds: Mapping[str, Bound], told: Told
+    length: Length, events: Events, bounds: Mapping[str, Bound], told: Told, columns: str = "*"
 ) -> Model | None:
-    """Train a learned model on the first part of events; None if it saves nothing."""
+    """Train a learned model on the first part of events; None if it saves nothing.
+
+    ``columns`` has patterns of those to learn; others are only looked at.
+    """
     from baler.api.models import load
     from baler.io import create_sink
     from baler.training import Step, train
@@ -111,8 +116,8 @@ def train_model(
         with create_sink(source, events.schema) as sink:
             sink.write(events.trained)
         done = train(
-            source, target, policy=policy_of(bounds), minutes=length.minutes, steps=length.steps,
-            seed=length.seed, progress=progress,
+            source, target, policy=policy_of(bounds), columns=columns, minutes=length.minutes,
+            steps=length.steps, seed=length.seed, progress=progress,
         )  # fmt: skip
         model = load(target) if done.written else None
         return model if isinstance(model, Model) else None
@@ -168,21 +173,65 @@ class _Coded:
 
 def train_family(name: str, length: Length, events: Events, setting: Setting, told: Told) -> _Coded:
     """Train a member of a family on the collection with most values; the rest is coded by ours."""
+    coded = columns_for(events)
+    trained = _trained(name, length, events, coded, setting.latent or 1, {}, told)
+    others = without(events.schema, {column.name for column in coded})
+    return _Coded(trained, coded, others, events.shape, events.bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """A member of a family as the model of a file of ours, which keeps bounds."""
+
+    trained: Any
+    schema: Schema
+    bounds: Mapping[str, Bound]
+
+    @property
+    def model_bytes(self) -> int:
+        return int(self.trained.model_bytes)
+
+    @property
+    def parameters(self) -> int:
+        return int(self.trained.parameters)
+
+    def code(self, chunk: Chunk) -> Coded:
+        return untrained.through_a_file(self.schema, chunk, self.bounds, self.trained.model)
+
+
+def train_bounded(
+    name: str, length: Length, events: Events, setting: Setting, told: Told
+) -> _Bounded:
+    """Train a member of a family for bounds."""
+    bounds = events.at(setting.scale)
+    coded = columns_for(events)
+    trained = _trained(name, length, events, coded, setting.latent or 1, bounds, told)
+    return _Bounded(trained, events.schema, bounds)
+
+
+def _trained(
+    name: str,
+    length: Length,
+    events: Events,
+    coded: Sequence[Column],
+    latent: int,
+    bounds: Mapping[str, Bound],
+    told: Told,
+) -> Any:
     from baler.training.families import train_family as train
 
-    coded = columns_for(events)
-    names = {column.name for column in coded}
-    told("training")
-    trained = train(
+    return train(
         name,
         data_of(coded, events.trained, events.shape),
-        latent=setting.latent or 1,
+        latent=latent,
         counts=counts_of(coded, events.trained),
+        counts_name=coded[0].counts or "",
+        bounds={c.name: bounds[c.name] for c in coded if c.is_float and c.name in bounds},
         minutes=length.minutes,
         steps=length.steps,
         seed=length.seed,
+        tell=lambda done, error: told(f"{done:.0%}, held-out loss {error:.3g}"),
     )
-    return _Coded(trained, coded, without(events.schema, names), events.shape, events.bounds)
 
 
 def columns_for(events: Events) -> tuple[Column, ...]:

@@ -12,7 +12,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from baler.container import Reader, UsedModel, Writer
+from baler.api.models import Asked, GivenModel, load
+from baler.container import Reader, Writer
 from baler.core.bounds import Bound
 from baler.core.chunk import Array, Chunk, join_chunks
 from baler.core.schema import Schema
@@ -22,7 +23,6 @@ from baler.evaluate.peers import BOUNDED, EXACT, REFERENCE
 from baler.evaluate.peers.absolute import ByAbsolute
 from baler.evaluate.peers.base import BoundedPeer, ColumnPeer, in_order
 from baler.learned.model import Model
-from baler.planning import learned_groups, plan
 
 Kind = Literal["peer", "baler", "learned", "family"]
 """Another compressor; ours without a model; ours with one; a family of autoencoders."""
@@ -211,7 +211,7 @@ class LearnedCandidate:
 
     train: TrainModel = field(repr=False)
     why_not: str = ""
-    name: str = "baler, learned model"
+    name: str = "baler + learned model"
     kind: Kind = "learned"
     bounded: bool = True
 
@@ -240,20 +240,19 @@ class LearnedCandidate:
 
 
 def through_a_file(
-    schema: Schema, chunk: Chunk, bounds: Mapping[str, Bound], model: Model | None = None
+    schema: Schema, chunk: Chunk, bounds: Mapping[str, Bound], model: GivenModel = None
 ) -> Coded:
     """Write a ``.baler`` file, which only refers to its model, and read it; one thread."""
     policy = policy_of(bounds)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.baler"
         start = time.process_time()
-        groups = () if model is None else learned_groups(model, schema, policy)[0]
-        recipe = plan(schema, chunk, policy, groups)
-        used = None if model is None else UsedModel(model, embedded=False)
+        asked = Asked.of(model, reference=model is not None)
+        recipe, used, _ = asked.planned(schema, chunk, policy, chunk.entries)
         with Writer(path, schema, recipe, model=used) as writer:
             writer.write(chunk)
         middle = time.process_time()
-        with Reader(path, model=model) as reader:
+        with Reader(path, model=load(model)) as reader:
             back = join_chunks([reader.read(n) for n in range(len(reader.chunks) - 1)])
         end = time.process_time()
         size = path.stat().st_size
@@ -288,7 +287,7 @@ TrainFamily = Callable[[Events, Setting, Told], Trained]
 
 @dataclass(frozen=True, slots=True)
 class FamilyCandidate:
-    """A family of autoencoders: a curve by its number of latents."""
+    """A family of autoencoders: a curve by its latents, or by its bounds if it is to keep any."""
 
     name: str
     train: TrainFamily = field(repr=False)
@@ -297,14 +296,19 @@ class FamilyCandidate:
     kind: Kind = "family"
 
     def missing(self) -> str:
-        """Say why it does not suit these data, or if PyTorch is missing."""
+        """Say why it cannot be trained here."""
         return self.why_not
 
     def settings(
         self, events: Events, scales: Sequence[float], latents: Sequence[int]
     ) -> list[Setting]:
-        """Return a setting for each number of latents: each is a training."""
-        return [Setting(1.0, latent) for latent in latents]
+        """Return a setting for each training: one for each number of latents, or for each scale.
+
+        With bounds the fewest latents are taken: residuals say the rest.
+        """
+        if not self.bounded:
+            return [Setting(1.0, latent) for latent in latents]
+        return [Setting(one.scale, min(latents)) for one in by_bounds(events, scales)]
 
     def coder(self, events: Events, setting: Setting, told: Told) -> Coder:
         """Train a member of the family."""

@@ -151,7 +151,7 @@ def _read(
 
 
 def chosen(schema: Schema, columns: str) -> Schema:
-    """Return the fields whose columns match one of some patterns, and the counts they need.
+    """Return the fields whose columns match one of some patterns, and their counts.
 
     Raises UnknownColumn for a pattern that matches nothing.
     """
@@ -164,6 +164,11 @@ def chosen(schema: Schema, columns: str) -> Schema:
         wanted |= matched
     fields = [field for field in schema.fields if wanted & _contents(field.name, schema)]
     kept = {name for field in fields for name in columns_of(field.node)}
+    fields = [
+        field
+        for field in schema.fields
+        if field in fields or (isinstance(field.node, Leaf) and field.node.column in kept)
+    ]
     return Schema(
         tuple(column for column in schema.columns if column.name in kept),
         tuple(fields),

@@ -19,7 +19,7 @@ h2 { margin-top: 2.2em; border-bottom: 1px solid #ddd; padding-bottom: .2em; }
 table { border-collapse: collapse; font-size: 13px; margin: 1em 0; }
 th, td { padding: .25em .7em; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child, .left { text-align: left; }
+th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 1px solid #888; white-space: normal; vertical-align: bottom; }
 tbody tr:nth-child(even) { background: #f6f6f6; }
 tr.first td { border-top: 1px solid #ccc; }
@@ -66,7 +66,8 @@ def _about(found: Evaluation) -> Iterator[str]:
     yield "<dl>"
     for name, value in found.about.items():
         if value not in (None, "", [], {}) and not name.startswith("_"):
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            items = value if isinstance(value, list) else [value]
+            shown = ", ".join(f"{i:g}" if isinstance(i, float) else str(i) for i in items)
             yield f"<dt>{escape(name)}</dt><dd>{escape(shown)}</dd>"
     if found.bounds:
         groups: dict[str, list[str]] = {}

@@ -18,7 +18,7 @@ BLUE, ORANGE, RED, GREY, VIOLET, BROWN, TANGERINE, KHAKI, SLATE, CYAN = COLOURS
 
 KNOWN = {
     "baler": (RED, "o"),
-    "baler, learned model": (BLUE, "o"),
+    "baler + learned model": (BLUE, "o"),
     "bins + pcodec 12": (SLATE, "s"),
     "mantissa + LZMA-9": (BROWN, "v"),
     "mantissa + split + zstd-5": (KHAKI, "^"),
