@@ -24,7 +24,7 @@ Columns = Mapping[str, Array]
 EVENTS = 2000
 MANY = 1e6
 """Times that a model is used: its size does not matter."""
-QUICK = Settings(steps=250, hidden=32, shapes=2, device="cpu")
+QUICK = Settings(uses=MANY, steps=250, hidden=32, shapes=2, device="cpu")
 
 
 def table(columns: Columns) -> tuple[Schema, Chunk]:
@@ -123,4 +123,4 @@ def trained(
     made = design(schema, sample.trained, policy, wanted)
     recipe = plan(schema, sample.held_out, policy)
     plain = without_model(schema, recipe, sample.held_out, columns_read(made))
-    return Trained(sample, made, plain, learn(sample, made, plain, settings, uses=MANY))
+    return Trained(sample, made, plain, learn(sample, made, plain, settings))

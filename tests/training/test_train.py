@@ -19,7 +19,7 @@ from baler.training import Step, Training, train
 
 from .tables import Columns, pair
 
-QUICK: dict[str, Any] = {"bounds": {"*": "abs 1e-3"}, "hidden": 32, "shapes": 2, "device": "cpu"}
+QUICK: dict[str, Any] = {"bounds": {"*": "abs 1e-3"}, "hidden": 32, "uses": 20.0, "shapes": 2, "device": "cpu"}
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_the_model_says_how_it_was_made(source: Path, tmp_path: Path) -> None:
     (said,) = told.pop("figures")
     assert told == {
         "policy": [["*", "abs 0.001"]], "sources": ["pairs.npz"], "events": 1696,
-        "seed": 3, "hidden": 32, "shapes": 2, "steps": 40, "taken": {"events": 40},
+        "seed": 3, "hidden": 32, "uses": 20.0, "shapes": 2, "steps": 40, "taken": {"events": 40},
     }  # fmt: skip
     assert said["collection"] == "events"
     for key, value in figures.to_json().items():

@@ -88,6 +88,12 @@ SHORT = 12
     help="Distributions that a network can choose from, for each column.",
 )
 @click.option(
+    "--uses", type=click.FloatRange(min=0, min_open=True), default=20.0, show_default=True,
+    metavar="N",
+    help="The model is to pay for its bytes on N times the events of SOURCES: one for few is "
+    "smaller.",
+)  # fmt: skip
+@click.option(
     "--family",
     metavar="NAME",
     help="Train an autoencoder of this family instead, for the columns of one collection; "
@@ -135,6 +141,7 @@ def train(
     seed: int,
     hidden: int,
     shapes: int,
+    uses: float,
     family: str | None,
     latent: int | None,
     block: str | None,
@@ -187,6 +194,7 @@ def train(
                 seed=seed,
                 hidden=hidden,
                 shapes=shapes,
+                uses=uses,
                 memory=memory,
                 tree=tree,
                 skip_unreadable=skip_unreadable,

@@ -97,10 +97,9 @@ def train_for_file(
         sample,
         replace(made, collections=parts),
         held,
-        settings,
+        replace(settings, uses=1.0),
         tell=progress,
         widths=widths,
-        uses=1.0,
     )
     saved = []
     for part in learned:

@@ -34,8 +34,6 @@ from baler.training.settings import Settings
 
 PAYS = 0.99
 """A network is kept if it makes held-out events smaller by this factor at least."""
-USES = 20.0
-"""Times the events of its sources that a model is made for, if it is made for many files."""
 LEAST_SHARE = 0.04
 """Of the time, for a collection."""
 
@@ -91,12 +89,10 @@ def learn(
     checkpoint: Checkpoint | None = None,
     tell: Tell | None = None,
     widths: Mapping[str, int] | None = None,
-    uses: float = USES,
 ) -> list[Learned]:
     """Train a network for each collection of a design; ``plain`` are the held-out events.
 
-    ``widths`` are numbers of hidden units by counts, if they are not those of the settings. The
-    model is to pay for itself on ``uses`` times as many events as all sources have.
+    ``widths`` are numbers of hidden units by counts, if they are not those of the settings.
     """
     marginals = [plain.bits(columns_of(design, part)) for part in design.collections]
     shares = _shares(design, plain, marginals)
@@ -115,7 +111,7 @@ def learn(
             hidden=(widths or {}).get(part.counts, settings.hidden),
         )
         net, held, state = _train(
-            trained, held_out, design, part, own, checkpoint, report, marginal, uses / sample.part
+            trained, held_out, design, part, own, checkpoint, report, marginal, sample.part
         )
         spent += share * min(1.0, state.spent / (60 * own.minutes)) if not settings.steps else share
         floating = float(bits_of(net, held, held.size).sum())
@@ -172,7 +168,7 @@ def _train(
     checkpoint: Checkpoint | None,
     report: Callable[[float, float], None],
     marginal: Floats,
-    uses: float,
+    share: float,
 ) -> tuple[Net, Batches, Progress]:
     """Return a trained network, the held-out objects, and what became of its training."""
     device = settings.torch_device()
@@ -195,7 +191,7 @@ def _train(
             start=None if checkpoint is None else checkpoint.load(part.counts),
             report=report,
             marginal=torch.from_numpy(marginal).float(),
-            price=1 / (uses * data.size),
+            price=share / (settings.uses * data.size),
             keep=keep,
         )
         keep(state)

@@ -22,6 +22,9 @@ LINEAR = 16
 """Hidden units that are not rectified: they carry values on as they are."""
 COMPONENTS = 3
 """Logistic distributions that a shape is mixed of, besides an exponential one to either side."""
+SPAN = (-1.7, 0.75)
+"""Logarithms of scales within a shape: those of a table's nodes, and such that next to nothing lies
+beyond the 16 units that a table reaches to either side, where numbers are escapes."""
 TOP_ACTIVATION = 8191 / 256
 LN2 = math.log(2)
 STATIC = ("shapes", "offsets")
@@ -77,7 +80,7 @@ class Shapes(nn.Module):
             for values in (self.place, self.scale, self.weight, self.tail, self.tail_weight)
         )
         weights = functional.log_softmax(torch.cat([weight, tail_weight], -1), -1)
-        return place, scale.clamp(-1.7, 2.0), weights, tail.clamp(-1.7, 2.0)
+        return place, scale.clamp(*SPAN), weights, tail.clamp(*SPAN)
 
     def log_mass(self, shares: Tensor, z: Tensor, half: Tensor) -> Tensor:
         """Return log probabilities of ``z - half`` to ``z + half``."""

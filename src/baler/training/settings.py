@@ -26,6 +26,7 @@ class Settings:
     seed: int = 0
     hidden: int = 128
     shapes: int = 8
+    uses: float = 20.0  # times the events of the sources that the model is to pay for itself on
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -42,13 +43,16 @@ class Settings:
             )
         if not 1 <= self.shapes <= MAX_TABLES:
             raise UsageError(f"a column has 1 to {MAX_TABLES} shapes, not {self.shapes}")
+        if not 0 < self.uses < math.inf:
+            raise UsageError(f"a model is used some times, not {self.uses}")
         if self.seed < 0:
             raise UsageError(f"a seed is not negative, like {self.seed}")
 
     def notes(self) -> dict[str, Any]:
         """Return what a model says of its training."""
         length = {"steps": self.steps} if self.steps else {"minutes": self.minutes}
-        return {"seed": self.seed, "hidden": self.hidden, "shapes": self.shapes, **length}
+        size = {"hidden": self.hidden, "shapes": self.shapes, "uses": self.uses}
+        return {"seed": self.seed, **size, **length}
 
     def torch_device(self) -> torch.device:
         """Return the device to train on; raises UsageError if it is not there."""

@@ -39,6 +39,7 @@ def train(
     seed: int = 0,
     hidden: int = 128,
     shapes: int = 8,
+    uses: float = 20.0,
     memory: str | int = MOST_BYTES,
     tree: str | None = None,
     skip_unreadable: bool = False,
@@ -52,14 +53,15 @@ def train(
     held out; all figures are theirs. With ``steps`` (of every network) instead of ``minutes`` the
     same seed gives the same model on the same machine. An interrupted training goes on where it was
     when it is started again with the same arguments; until then its state lies beside the target,
-    with ``.partial`` at the end of its name. Nothing is written if no network makes anything
-    smaller.
+    with ``.partial`` at the end of its name. The model is to pay for its bytes on ``uses`` times
+    the events of all sources: one for few is smaller. Nothing is written if no network makes
+    anything smaller.
 
     Raises UsageError (bad bounds, nothing to learn, too few events, PyTorch is not installed),
     SourceError, OSError.
     """
     start = time.perf_counter()
-    settings = Settings(minutes, steps, device, seed, hidden, shapes)
+    settings = Settings(minutes, steps, device, seed, hidden, shapes, uses)
     check_target(Path(target), overwrite=overwrite)
     need_torch()
     settings.torch_device()
