@@ -25,9 +25,13 @@ from baler.core.chunk import Chunk, slice_chunk
 from baler.core.schema import Schema
 from baler.evaluate.peers import REFERENCE
 from baler.io import create_sink, open_source
+from baler.planning import plan
+from baler.training.measure import without_model
 
 HELD_OUT = 0.15
 CHUNK = 64_000_000
+FREE = 16
+"""Bytes of a column that nobody minds."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,7 +80,7 @@ def main(
             f"{row['kind']:9} {row['file']:22} {row['collection']:10} pcodec {row['pcodec']:>10,} "
             f"without {row['without']:>10,} with {row['with']:>10,}  pcodec/with "
             f"{row['pcodec'] / row['with']:.3f}  without/with {row['without'] / row['with']:.3f}"
-            f"  worst column {row['worst_column']:.4f}"
+            f"  worst column {row['worst_column'][0]:+.2%} {row['worst_column'][1]}"
         )
     record.save(
         f"learned-{file.stem}-{policy.stem if policy else 'exact'}",
@@ -139,7 +143,7 @@ def compare(
         if not checked.ok:
             raise click.ClickException(f"{way} a model, bounds of {name.name} are broken")
         inspected[way] = baler.inspect(target)
-    reference = pcodec(path, asked)
+    reference, alone = pcodec(path, asked), payloads(path, asked)
     sizes = {
         way: {column.name: column.bytes for column in inspection.columns}
         for way, inspection in inspected.items()
@@ -153,15 +157,31 @@ def compare(
             "pcodec": sum(reference[c] for c in columns),
             "without": sum(sizes["without"][c] for c in columns),
             "with": sum(sizes["with"][c] for c in columns),
-            "worst_column": max(
-                (sizes["with"][c] / sizes["without"][c] for c in columns
-                 if sizes["without"][c] > 1000), default=1.0),
+            "worst_column": max((over(sizes["with"][c], alone[c]), c) for c in columns),
         }  # fmt: skip
         if group == "all":
             row |= {"without_file": inspected["without"].file_bytes,
                     "with_file": inspected["with"].file_bytes, "seconds": seconds}  # fmt: skip
         found.append(row)
     return found
+
+
+def over(size: int, alone: int) -> float:
+    """Return by how much a column is larger than its payload, of which the first bytes are free."""
+    return max(0, size - FREE) / alone - 1
+
+
+def payloads(path: Path, asked: baler.Policy) -> dict[str, int]:
+    """Return the bytes of each column's payloads without a model, however blocks are compressed."""
+    total: dict[str, int] = {}
+    with open_source(path) as source:
+        names = [column.name for column in source.schema.columns]
+        recipe = None
+        for chunk in source.chunks(CHUNK):
+            recipe = recipe or plan(source.schema, chunk, asked)
+            for column, size in without_model(source.schema, recipe, chunk, names).sizes.items():
+                total[column] = total.get(column, 0) + size
+    return total
 
 
 def collection(column: str) -> str:

@@ -364,6 +364,11 @@ def learned(result: Result) -> str:
         f"without a model, {row['with_file']:,} with one that is kept elsewhere."
         for row in whole.values()
     ]
+    worst, column = max(row["worst_column"] for row in whole.values())
+    said.append(
+        f"No column takes over {max(worst, 0):.2%} more than its payload without a model"
+        + (f" (`{column}`)." if worst > 0 else ".")
+    )
     return f"{shown}\n\n" + _listed(said)
 
 

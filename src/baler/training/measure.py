@@ -31,8 +31,10 @@ Floats = npt.NDArray[np.float64]
 
 FREE = 0.01
 """A column of which a value takes fewer bits without a model is not worth a place in a network."""
-FREE_BYTES = 16
-"""Of a payload, whatever is in it."""
+FOLLOWS = 0.1
+"""Nor is one that, given others, takes less than this part of what it takes by itself."""
+PAYLOAD = 16
+"""Bytes of a payload, whatever is in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,12 +89,15 @@ def without_model(schema: Schema, recipe: Recipe, chunk: Chunk, wanted: Iterable
 def worth_learning(schema: Schema, recipe: Recipe, chunk: Chunk, wanted: Iterable[str]) -> set[str]:
     """Return the columns wanted but for those that are next to free without a model.
 
-    These follow from others by a formula or a table, are constant, or nearly so.
+    These are nearly constant, or follow from others by a formula, a table or a common mask.
     """
+    parts = [replace(part, predictions=(), masks=()) for part in recipe.columns]
     plain = without_model(schema, recipe, chunk, wanted)
+    alone = without_model(schema, replace(recipe, columns=tuple(parts)), chunk, wanted)
 
     def is_free(name: str) -> bool:
-        return 8 * (plain.sizes[name] - FREE_BYTES) < FREE * plain.originals[name].size
+        size = plain.sizes[name] - PAYLOAD
+        return 8 * size < FREE * plain.originals[name].size or size < FOLLOWS * alone.sizes[name]
 
     return {name for name in wanted if not is_free(name)}
 
