@@ -168,7 +168,7 @@ def compare(
 
 def over(size: int, alone: int) -> float:
     """Return by how much a column is larger than its payload, of which the first bytes are free."""
-    return max(0, size - FREE) / alone - 1
+    return max(0, size - FREE) / max(alone, 1) - 1
 
 
 def payloads(path: Path, asked: baler.Policy) -> dict[str, int]:
