@@ -36,7 +36,7 @@ def function(name: str, x: Any) -> Any:
     if name == "relu":
         return max(0, x)
     if name == "leaky":
-        return x if x >= 0 else (x + 64) >> 7
+        return x if x >= 0 else (41 * x + 2048) >> 12
     near = max(-8 * ONE, min(8 * ONE, x))
     y = near / ONE
     if name == "tanh":

@@ -134,7 +134,7 @@ BAD = {
     "heads that divide": (ROWS, nodes.Attention((0, 0, 0), 3)),
     "as many numbers": (ROWS, nodes.Reshape((0,), (3,))),
     "rows of shape": (nodes.Input((), Level.OBJECT, (1 << 12, 1 << 12)),),
-    "channels": (nodes.Input((), Level.OBJECT, (1 << 13,)),),
+    "channels": (nodes.Input((), Level.OBJECT, (1 << 17,)),),
     "needs events": (ROWS, nodes.Spread((0,))),
     "a root that is real": (
         ROWS,

@@ -18,6 +18,7 @@ from baler.cli.compress import compress
 from baler.cli.decompress import decompress
 from baler.cli.evaluate import evaluate
 from baler.cli.inspect import inspect
+from baler.cli.migrate import migrate
 from baler.cli.train import train
 from baler.cli.verify import verify
 from baler.errors import BalerError, BoundBroken, Unreadable, UsageError
@@ -133,7 +134,7 @@ def cli() -> None:
     """
 
 
-for _command in (compress, decompress, inspect, verify, train, families, bench, evaluate):
+for _command in (compress, decompress, inspect, verify, train, families, migrate, bench, evaluate):
     cli.add_command(_command)
 
 

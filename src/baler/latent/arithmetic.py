@@ -80,7 +80,7 @@ def activated(name: str, numbers: Numbers) -> Numbers:
     if name == "relu":
         return np.maximum(numbers, 0.0)
     if name == "leaky":
-        return np.where(numbers < 0, np.floor(numbers * (1 / 128) + 0.5), numbers)
+        return np.where(numbers < 0, np.floor(numbers * (41 / 4096) + 0.5), numbers)
     inside = np.clip(numbers, -REACH, REACH)
     found = _table(name)[(inside + REACH).astype(np.int64)]
     if name in ("gelu", "silu"):

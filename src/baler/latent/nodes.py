@@ -35,7 +35,7 @@ from baler.latent.rows import Layout, Level
 
 Array = npt.NDArray[Any]
 
-MOST_CHANNELS = 1 << 12
+MOST_CHANNELS = 1 << 16
 MOST_CELLS = 1 << 22
 """Numbers of one row of a node."""
 MOST_SHIFT = 30

@@ -118,6 +118,7 @@ def train_autoencoder(
         frame=frame,
         block=_shape(block),
         counts_name=chosen[0].counts or "",
+        held_out=sample.held_out.entries,
         device=settings.torch_device().type,
         tell=tell,
     )

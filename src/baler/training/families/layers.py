@@ -88,8 +88,14 @@ def fixed(
 
     A typical weight has ``precision`` bits, fewer if the largest one would not fit.
     """
-    w = weights.detach().double().cpu().numpy()
-    b = bias.detach().double().cpu().numpy()
+    w, b = (x.detach().double().cpu().numpy() for x in (weights, bias))
+    return fixed_arrays(w, b, precision)
+
+
+def fixed_arrays(
+    w: npt.NDArray[np.float64], b: npt.NDArray[np.float64], precision: int
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64], int]:
+    """Return the same for arrays."""
     typical = float(np.sqrt((w * w).mean())) or 1.0
     shift = min(
         math.floor(precision - math.log2(typical)),
@@ -187,7 +193,7 @@ class Function(_Fixed):
             case "relu":
                 return functional.relu(x)
             case "leaky":
-                return functional.leaky_relu(x, 1 / 128)
+                return functional.leaky_relu(x, 41 / 4096)
             case "tanh":
                 return torch.tanh(x)
             case "sigmoid":

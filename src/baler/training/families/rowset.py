@@ -62,10 +62,11 @@ class Rows:
 
         return cls(joined(numbers), joined(seen), joined(steps), layout, unseen)
 
-    def split(self) -> tuple[Rows, Rows]:
-        """Return what is trained on, and what is held out."""
+    def split(self, held: int | None = None) -> tuple[Rows, Rows]:
+        """Return what is trained on, and what is held out: so many events, or a part."""
         events = self.layout.counts.size
-        cut = max(1, events - round(HELD_OUT * events)) if events > 1 else events
+        held = round(HELD_OUT * events) if held is None else held
+        cut = max(1, events - held) if events > 1 else events
         return self.part(0, cut), self.part(min(cut, events - 1), events)
 
     def part(self, first: int, last: int) -> Rows:

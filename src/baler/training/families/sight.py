@@ -20,7 +20,7 @@ FEW = 1 << 16
 """Values that a scale is chosen by."""
 FINE = 2.0**-10
 """Part of its spread that is told apart of a column without a bound."""
-_PHI = re.compile(r"(?:^|_|[a-z])[Pp]hi$")
+_PHI = re.compile(r"phi$", re.IGNORECASE)
 
 
 def view_of(name: str, values: Array, bound: Bound | None = None) -> View:

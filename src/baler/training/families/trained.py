@@ -109,6 +109,7 @@ def train_family(
     frame: tuple[int, ...] | None = None,
     block: tuple[int, ...] | None = None,
     counts_name: str = "",
+    held_out: int | None = None,
     device: str = "cpu",
     tell: Tell | None = None,
 ) -> Trained:
@@ -118,8 +119,8 @@ def train_family(
     ``counts`` are the objects of each event; a family of events needs them, others do without.
     Arrays of a grid are (entries, *frame), one per field; ``block`` (entries, then axes) is what a
     network sees at once. Families that code in steps of bounds take ``bounds`` by column. Values
-    that are not finite are left out of the loss and counted. The last 15 % of the events are not
-    trained on. With ``steps`` instead of ``minutes`` the same seed gives the same model on the
+    that are not finite are left out of the loss and counted. The last 15 % of the events, or the last
+    ``held_out``, are not trained on. With ``steps`` instead of ``minutes`` the same seed gives the same model on the
     same machine.
 
     Raises UsageError if the family cannot take the data.
@@ -146,7 +147,7 @@ def train_family(
     bare = LatentLayout(kind, blocks)
     layout = bare.layout(values[0].size, counts)
     rows = Rows.of(views, values, layout, chosen, blocks)
-    trained, held = rows.split()
+    trained, held = rows.split(None if blocks is not None else held_out)
     where = torch.device(device)
     model = made(seen_by(kind, views, blocks), latent).to(where)
     sample = min(trained.layout.counts.size, SAMPLE)
