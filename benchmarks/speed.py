@@ -26,13 +26,16 @@ import record
 import zstandard
 
 from baler.container import Reader, Writer
+from baler.container.writer import UsedModel
 from baler.core.chunk import Array, Chunk
 from baler.core.schema import Schema
 from baler.core.size import parse_size
 from baler.entropy.pco import pco_compress, pco_decompress
 from baler.evaluate.ours import OURS
 from baler.io import create_sink, open_source
+from baler.learned.model import Model
 from baler.planning import Policy, plan
+from baler.planning.learned import learned_groups
 
 T = TypeVar("T")
 
@@ -66,6 +69,7 @@ class Case:
             "jobs": self.jobs,
             "repeats": len(self.wall),
             "bytes": self.bytes,
+            "ratio": raw / self.bytes if self.step == "encode" else None,
             "cpu_best": mb / min(self.cpu),
             "cpu_median": mb / statistics.median(self.cpu),
             "wall_best": mb / min(self.wall),
@@ -78,6 +82,11 @@ class Case:
 @click.option(
     "--policy", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
+@click.option(
+    "--model",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A model of the columns; its bytes are counted.",
+)
 @click.option("--tree", help="One of several trees of a ROOT file.")
 @click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--jobs", default="1,2", show_default=True, help="Numbers of threads, with commas.")
@@ -86,13 +95,14 @@ class Case:
 def main(
     file: Path,
     policy: Path,
+    model: Path | None,
     tree: str | None,
     repeats: int,
     jobs: str,
     chunk_size: str,
     out: Path | None,
 ) -> None:
-    """Time the compression and decompression of FILE, exactly and by a policy."""
+    """Time the compression and decompression of FILE: exactly, by a policy, and with a model."""
     size, asked = parse_size(chunk_size), Policy.load(policy)
     with open_source(file, tree=tree, skip_unreadable=True) as source:
         schema, chunks = source.schema, list(source.chunks(size))
@@ -101,9 +111,11 @@ def main(
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        given = (schema, chunks, folder, threads, repeats)
         cases = [
-            *our_cases(f"{OURS}, exact", Policy(), schema, chunks, folder, threads, repeats),
-            *our_cases(f"{OURS}, bounded", asked, schema, chunks, folder, threads, repeats),
+            *our_cases(f"{OURS}, exact", Policy(), *given),
+            *our_cases(f"{OURS}, bounded", asked, *given),
+            *(model_cases(model, asked, *given) if model else ()),
             *peer_cases(schema, chunks, repeats),
             *root_cases(file, tree, schema, chunks, size, folder, repeats),
         ]
@@ -117,6 +129,7 @@ def main(
         click.echo(
             f"{row['name']:16} {row['step']:7} jobs {row['jobs']}: {row['cpu_best']:7.1f} MB per "
             f"CPU second (median {row['cpu_median']:.1f}), {row['wall_best']:7.1f} per second"
+            + (f", ratio {row['ratio']:.2f}" if row["ratio"] else "")
         )
     record.save(
         f"speed-{file.stem}-{policy.stem}",
@@ -124,6 +137,7 @@ def main(
         [file],
         out=out,
         policy={"name": policy.name},
+        model={} if model is None else {"name": model.name, "bytes": model.stat().st_size},
         raw=raw,
         chunks=len(chunks),
         chunk_size=size,
@@ -139,17 +153,20 @@ def our_cases(
     folder: Path,
     threads: Sequence[int],
     repeats: int,
+    model: Model | None = None,
 ) -> list[Case]:
     """Return planning, and encoding and decoding with each number of threads."""
-    recipe = plan(schema, chunks[0], policy)
+    groups = () if model is None else learned_groups(model, schema, policy)[0]
+    used = None if model is None else UsedModel(model)
+    recipe = plan(schema, chunks[0], policy, groups)
     path = folder / f"{name}.baler"
 
     def make_plan() -> int:
-        plan(schema, chunks[0], policy)
+        plan(schema, chunks[0], policy, groups)
         return 0
 
     def encode(jobs: int) -> int:
-        with Writer(path, schema, recipe, threads=jobs, overwrite=True) as writer:
+        with Writer(path, schema, recipe, model=used, threads=jobs, overwrite=True) as writer:
             for chunk in chunks:
                 writer.write(chunk)
         return writer.size
@@ -163,6 +180,12 @@ def our_cases(
         cases.append(Case(name, "encode", jobs, partial(encode, jobs), repeats))
         cases.append(Case(name, "decode", jobs, partial(decode, jobs), repeats))
     return cases
+
+
+def model_cases(model: Path, policy: Policy, schema: Schema, *given: Any) -> list[Case]:
+    """Return what our cases are with a model, which is in the files."""
+    used = Model.unpack(model.read_bytes())
+    return our_cases(f"{OURS}, model", policy, schema, *given, used)
 
 
 def peer_cases(schema: Schema, chunks: Sequence[Chunk], repeats: int) -> list[Case]:
