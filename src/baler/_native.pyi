@@ -65,7 +65,16 @@ class AxisColumns:
         """Fill in values; return how many verbatim ones that takes."""
 
     def features(self, classes: Classes, numbers: Ints, to: Features) -> None:
-        """Fill in what other collections are told, (values, features)."""
+        """Fill in what other collections are told, (values, features); their rows may be apart."""
+
+def momenta(
+    level: str,
+    pt: npt.NDArray[np.float64],
+    eta: npt.NDArray[np.float64],
+    phi: npt.NDArray[np.float64],
+    to: npt.NDArray[np.float64],
+) -> None:
+    """Fill in x, y, z and the magnitude of momenta, (4, n)."""
 
 def levels() -> list[str]:
     """Return the levels of instructions that run on this processor, the slowest first."""

@@ -100,14 +100,15 @@ public:
 
     void features(
         Array<const std::uint8_t> classes, Array<const std::int64_t> numbers,
-        nb::ndarray<std::int16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> to
+        nb::ndarray<std::int16_t, nb::ndim<2>, nb::device::cpu> to
     ) const {
         const int marks = std::min(axis_.atoms, INDICATORS) + axis_.is_signed;
         const bool fits = to.shape(0) == classes.size() && to.shape(1) == static_cast<std::size_t>(axis_.features + marks);
-        if (!fits || numbers.size() != classes.size()) throw nb::value_error("an array has an unexpected shape");
+        const bool in_rows = to.shape(0) == 0 || to.shape(1) <= 1 || to.stride(1) == 1;
+        if (!fits || !in_rows || numbers.size() != classes.size()) throw nb::value_error("an array has an unexpected shape");
         const nb::gil_scoped_release others_run;
         columns_->features(
-            axis_, classes.data(), numbers.data(), static_cast<std::int64_t>(classes.size()), to.data()
+            axis_, classes.data(), numbers.data(), static_cast<std::int64_t>(classes.size()), to.data(), to.stride(0)
         );
     }
 
@@ -171,6 +172,21 @@ private:
     std::optional<Array<const std::int64_t>> edges_, start_;
 };
 
+// Fills in the rows x, y, z and magnitude of momenta.
+void momenta(
+    const std::string& level, Array<const double> pt, Array<const double> eta, Array<const double> phi,
+    nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu> to
+) {
+    const std::size_t size = pt.size();
+    if (eta.size() != size || phi.size() != size || to.shape(0) != 4 || to.shape(1) != size) {
+        throw nb::value_error("an array has an unexpected shape");
+    }
+    double* const rows[4] = {to.data(), to.data() + size, to.data() + 2 * size, to.data() + 3 * size};
+    const Level& chosen = level_named(level);
+    const nb::gil_scoped_release others_run;
+    chosen.momenta(pt.data(), eta.data(), phi.data(), static_cast<std::int64_t>(size), rows);
+}
+
 }  // namespace
 
 void add_axes(nb::module_& module) {
@@ -182,6 +198,8 @@ void add_axes(nb::module_& module) {
              "numbers"_a, "decoded"_a)
         .def("join", &AxisColumns::join, "classes"_a, "numbers"_a, "verbatim"_a, "values"_a)
         .def("features", &AxisColumns::features, "classes"_a, "numbers"_a, "to"_a);
+    module.def("momenta", &momenta, "level"_a, "pt"_a, "eta"_a, "phi"_a, "to"_a,
+               "Fill in x, y, z and the magnitude of momenta.");
 }
 
 }  // namespace baler

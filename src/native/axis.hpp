@@ -62,7 +62,8 @@ using Join = std::int64_t (*)(
     std::int64_t kept, void* values
 );
 using Features = void (*)(
-    const Axis&, const std::uint8_t* classes, const std::int64_t* numbers, std::int64_t size, std::int16_t* features
+    const Axis&, const std::uint8_t* classes, const std::int64_t* numbers, std::int64_t size, std::int16_t* features,
+    std::int64_t apart
 );
 
 // What a level does with the columns of one axis.

@@ -331,14 +331,14 @@ int64_t join_column(
     return used;
 }
 
-// What a column tells others: features, then indicators of classes.
+// What a column tells others: features, then indicators of classes. Those of one value begin `apart` from the next.
 void column_features(
-    const Axis& axis, const uint8_t* classes, const int64_t* numbers, int64_t size, int16_t* features
+    const Axis& axis, const uint8_t* classes, const int64_t* numbers, int64_t size, int16_t* features, int64_t apart
 ) {
     const int on = axis.atoms, marks = on < INDICATORS ? on : INDICATORS;
     const int width = axis.features + marks + axis.is_signed;
     constexpr int64_t FAR = int64_t{1} << 40;
-    for (int64_t i = 0; i < size; ++i, features += width) {
+    for (int64_t i = 0; i < size; ++i, features += apart) {
         const int kind = classes[i];
         for (int k = 0; k < axis.features; ++k) {
             const Feature& feature = axis.feature[size_t(k)];

@@ -121,6 +121,7 @@ struct Level {
     int packed;  // units of a vector, if packing two of them mixes their units as packed_unit says; else 0
     Run decode, encode;
     const Columns& (*columns)(const Axis&);
+    void (*momenta)(const double* pt, const double* eta, const double* phi, std::int64_t size, double* const (&to)[4]);
 };
 
 extern const Level LEVEL_PORTABLE;

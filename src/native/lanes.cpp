@@ -48,12 +48,11 @@ public:
     std::span<Lane> all() { return lanes_; }
     // Gives the memory of the symbols of some lanes to the lanes that come next.
     void pass_on(std::size_t first) {
-        constexpr std::size_t FEW = LANES * QUADS;
-        for (std::size_t k = first; k < std::min(first + FEW, lanes_.size()); ++k) {
+        for (std::size_t k = first; k < std::min(first + TOGETHER, lanes_.size()); ++k) {
             Symbols symbols = std::exchange(lanes_[k].symbols, {});
             symbols.size = 0;
-            if (k + FEW < lanes_.size()) {
-                lanes_[k + FEW].symbols = symbols;
+            if (k + TOGETHER < lanes_.size()) {
+                lanes_[k + TOGETHER].symbols = symbols;
             } else {
                 std::free(symbols.data);
             }
@@ -207,19 +206,21 @@ void run(std::span<Coder> coders) {
     }
 }
 
-// Makes the streams of a few lanes.
-void write_streams(std::span<Lane> lanes, std::vector<std::uint8_t>* streams) {
-    std::vector<std::unique_ptr<std::uint32_t[]>> words;
+// Makes the streams of a few lanes; words are room for each of them.
+void write_streams(
+    std::span<Lane> lanes, std::vector<std::uint8_t>* streams, std::vector<std::vector<std::uint32_t>>& words
+) {
     std::vector<Writer> writers;
-    for (const Lane& lane : lanes) {
-        const Symbols& symbols = lane.symbols;
+    words.resize(std::max(words.size(), lanes.size()));
+    for (std::size_t k = 0; k < lanes.size(); ++k) {
+        const Symbols& symbols = lanes[k].symbols;
         const std::size_t most = 2 * symbols.size + 1;
-        words.push_back(std::make_unique_for_overwrite<std::uint32_t[]>(most));
-        writers.push_back({symbols.data, symbols.data + symbols.size, words.back().get() + most});
+        if (words[k].size() < most) words[k].resize(most);
+        writers.push_back({symbols.data, symbols.data + symbols.size, words[k].data() + most});
     }
     run<Writer>(writers);
     for (std::size_t k = 0; k < lanes.size(); ++k) {
-        const std::uint32_t* end = words[k].get() + 2 * lanes[k].symbols.size + 1;
+        const std::uint32_t* end = words[k].data() + 2 * lanes[k].symbols.size + 1;
         streams[k].resize(8 + sizeof(std::uint32_t) * static_cast<std::size_t>(end - writers[k].word));
         std::memcpy(streams[k].data(), &writers[k].state, 8);
         std::memcpy(streams[k].data() + 8, writers[k].word, streams[k].size() - 8);
@@ -329,18 +330,19 @@ Result encode(
 ) {
     Lanes lanes(job, ends, first, streams.size());
     Workshop workshop(net);
-    std::vector<Cost> costs(static_cast<std::size_t>(net.columns));
-    for (std::size_t k = 0; k < streams.size(); k += LANES * QUADS) {  // few at a time, for their symbols take memory
-        const std::span<Lane> few = lanes.all().subspan(k, std::min<std::size_t>(LANES * QUADS, streams.size() - k));
+    std::vector<std::vector<std::uint32_t>> words;
+    for (std::size_t k = 0; k < streams.size(); k += TOGETHER) {  // few at a time, for their symbols take memory
+        std::vector<Cost> costs(static_cast<std::size_t>(net.columns));
+        const std::span<Lane> few = lanes.all().subspan(k, std::min<std::size_t>(TOGETHER, streams.size() - k));
         level.encode(net, job, few.data(), static_cast<int>(few.size()), workshop.quads(), costs.data());
         if (lanes.result().status != Status::ok) break;
-        write_streams(few, streams.data() + k);
+        write_streams(few, streams.data() + k, words);
         check_streams(few, streams.data() + k);
         lanes.pass_on(k);
-    }
-    for (std::size_t j = 0; j < costs.size(); ++j) {
-        settle(costs[j]);
-        bits[j] = costs[j].bits;
+        for (Cost& cost : costs) {
+            settle(cost);
+            *bits++ = cost.bits;
+        }
     }
     return lanes.result();
 }

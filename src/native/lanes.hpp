@@ -32,7 +32,10 @@ Result decode(
     std::span<const Stream> streams
 );
 
-// Makes a stream for each lane from one on, reads it again, and says how many bits each column takes.
+constexpr std::size_t TOGETHER = LANES * QUADS;  // lanes that are worked on at once
+
+// Makes a stream for each lane from one on, reads it again, and says how many bits each column takes in each TOGETHER
+// of them.
 Result encode(
     const Level& level, const Network& net, const Job& job, std::span<const std::int64_t> ends, std::size_t first,
     std::vector<std::vector<std::uint8_t>>& streams, double* bits

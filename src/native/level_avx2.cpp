@@ -56,10 +56,10 @@ struct Simd {
 }  // namespace baler
 
 #include "code.hpp"
-#include "columns.hpp"
+#include "momenta.hpp"
 
 namespace baler {
 
-const Level LEVEL_AVX2{"avx2", Simd::units, code_lanes<false>, code_lanes<true>, columns_of};
+const Level LEVEL_AVX2{"avx2", Simd::units, code_lanes<false>, code_lanes<true>, columns_of, find_momenta};
 
 }  // namespace baler

@@ -73,10 +73,10 @@ private:
 }  // namespace baler
 
 #include "code.hpp"
-#include "columns.hpp"
+#include "momenta.hpp"
 
 namespace baler {
 
-const Level LEVEL_AVX512{"avx512", Simd::units, code_lanes<false>, code_lanes<true>, columns_of};
+const Level LEVEL_AVX512{"avx512", Simd::units, code_lanes<false>, code_lanes<true>, columns_of, find_momenta};
 
 }  // namespace baler

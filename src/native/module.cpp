@@ -106,7 +106,8 @@ public:
     ) const {
         const Work work(net_, task);
         work.check_ends(ends, first, lanes);
-        if (bits.size() != static_cast<std::size_t>(net_.columns)) throw nb::value_error("bits of other columns");
+        const std::size_t batches = (lanes + TOGETHER - 1) / TOGETHER;
+        if (bits.size() != batches * static_cast<std::size_t>(net_.columns)) throw nb::value_error("bits of other columns");
         std::vector<std::vector<std::uint8_t>> streams(lanes);
         Result result;
         {

@@ -31,7 +31,7 @@ CLEAR = 0.9
 """Only what takes more than this part of an estimated alternative is compared with a real one."""
 TRIAL = 1 << 13
 """About so many objects are coded first, to learn which columns the network is good at."""
-SAMPLE = 1 << 12
+SAMPLE = 1 << 11
 """Sizes of ordinary payloads are estimated from so many values."""
 LARGE = 1 << 16
 """Real payloads of larger columns are estimated once more before they are made."""

@@ -12,7 +12,6 @@ import numpy as np
 from baler.core.bounds import Absolute, Bound, Relative
 from baler.learned import kernel
 from baler.learned.axis import Array, Axis, Classes, Features, Fitted, Ints
-from baler.learned.network import source_width
 from baler.quantise.lattice import (
     FARTHEST,
     Bits,
@@ -68,14 +67,13 @@ def join(axis: Axis, classes: Classes, numbers: Ints, verbatim: Array, values: A
         values[:] = axis.join(classes, numbers, verbatim)  # which says what is wrong
 
 
-def source_features(axis: Axis, classes: Classes, numbers: Ints) -> Features:
-    """Return what a column tells other collections, as `Axis.source_features` does."""
+def source_features(axis: Axis, classes: Classes, numbers: Ints, features: Features) -> None:
+    """Fill in what a column tells other collections, as `Axis.source_features` returns it."""
     native = _native(axis, np.empty(0, axis.dtype))
     if native is None:
-        return axis.source_features(classes, numbers)
-    features = np.empty((classes.size, source_width(axis)), np.int16)
-    native.features(classes, numbers, features)
-    return features
+        features[:] = axis.source_features(classes, numbers)
+    else:
+        native.features(classes, numbers, features)
 
 
 def _native(axis: Axis, values: Array) -> Any:
@@ -112,4 +110,5 @@ def _native(axis: Axis, values: Array) -> Any:
     fits = dtype.kind in "iu" if isinstance(lattice, Integers) else dtype.str in ("<f4", "<f8")
     if not fits or values.dtype != dtype:
         return None
-    return kernel.axis_columns(axis, parameters)
+    native = kernel.native()
+    return None if native is None else native[0].axis_columns(axis, parameters, **native[1])

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from baler.errors import Corrupt
+from baler.learned import kernel
 from baler.learned.axis import Axis
 from baler.learned.network import ObjectSource
 from baler.quantise.elementary import PI, asinh, atan2, cosh, sin_cos, sinh
@@ -124,6 +125,9 @@ class Family:
         """Keep the children that belong to an object."""
         self.there = owner >= 0
         self.owner, self.size = owner[self.there], size
+        self._ranked: tuple[Array, int, Ints, Ints] | None = (
+            None  # chosen children by pt, and counts
+        )
         self.pt, self.eta, self.phi, self.mass = (
             array[self.there].astype(np.float64) for array in (pt, eta, phi, mass)
         )
@@ -136,6 +140,10 @@ class Family:
     @cached_property
     def components(self) -> tuple[Floats, ...]:
         """The x, y and z components of momentum, and its magnitude, of each child."""
+        native = kernel.native()
+        if native is not None:
+            found: tuple[Floats, ...] = native[0].momenta(self.pt, self.eta, self.phi, **native[1])
+            return found
         if self.pt.size <= RUN:
             return _components(self.pt, self.eta, self.phi)
         made = [
@@ -195,7 +203,7 @@ class Family:
                 chosen = self.chosen(selector, constant)
                 return self.sum(np.where(chosen, self.momentum, 0.0)) / self.energy
             case Derived.FIRST | Derived.SECOND | Derived.THIRD:
-                return self.ranked(self.chosen(selector, constant), kind - Derived.FIRST)
+                return self.ranked(selector, constant, kind - Derived.FIRST)
             case Derived.CHARGE:
                 root, charge = np.sqrt(self.pt), selector[self.there].astype(np.float64)
                 charged = np.maximum(self.sum(np.where(charge != 0, root, 0.0)), LEAST)
@@ -241,17 +249,20 @@ class Family:
             return np.lexsort((-self.pt, self.owner))
         return order
 
-    def ranked(self, chosen: npt.NDArray[np.bool_], rank: int) -> Floats:
+    def ranked(self, selector: Array, constant: int, rank: int) -> Floats:
         """Return the pt of the chosen child at a rank; 0 where there are fewer."""
-        order = self.by_pt[chosen[self.by_pt]]
-        owner = self.owner[order]
-        here = np.arange(owner.size)
-        begins = np.ones(owner.size, np.bool_)
-        begins[1:] = owner[1:] != owner[:-1]
-        first = np.maximum.accumulate(np.where(begins, here, 0))
-        at = here - first == rank
+        if self._ranked is None or self._ranked[0] is not selector or self._ranked[1] != constant:
+            order = self.by_pt[self.chosen(selector, constant)[self.by_pt]]
+            self._ranked = (
+                selector,
+                constant,
+                order,
+                np.bincount(self.owner[order], None, self.size),
+            )
+        *_, order, children = self._ranked
+        there = children > rank
         found = np.zeros(self.size)
-        found[owner[at]] = self.pt[order[at]]
+        found[there] = self.pt[order[(np.cumsum(children) - children)[there] + rank]]
         return found
 
 

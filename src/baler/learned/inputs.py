@@ -16,7 +16,13 @@ from baler.errors import Corrupt
 from baler.learned.axis import MAX_NUMBER, Axis, Classes, Features, Ints
 from baler.learned.columns import source_features, split
 from baler.learned.derived import Derivations, columns_of
-from baler.learned.network import Base, CollectionNet, Source, source_width
+from baler.learned.network import (
+    Base,
+    CollectionNet,
+    ObjectSource,
+    Source,
+    source_width,
+)
 from baler.learned.tally import weight_table
 from baler.learned.task import NO_BASE, Task
 
@@ -101,47 +107,61 @@ def event_features(
     axes: Sequence[Axis], sources: Sequence[Source], events: int, column: Values
 ) -> Features:
     """Return the features of events, (events, features)."""
-    parts = [np.zeros((events, 0), np.int16)]
-    for source in sources:
+    table = np.zeros((events, _width(axes, sources)), np.int16)
+    for source, part in zip(sources, _of_sources(axes, sources, table), strict=True):
         axis = axes[source.axis]
         counts = column(axis.counts).astype(np.int64) if axis.counts else np.ones(events, np.int64)
         there = counts > source.rank
         values = column(axis.column)[(np.cumsum(counts) - counts)[there] + source.rank]
-        part = np.zeros((events, source_width(axis)), np.int16)
-        part[there] = source_features(axis, *split(axis, values))
-        parts.append(part)
-    return np.ascontiguousarray(np.concatenate(parts, 1))
+        found = np.empty((values.size, part.shape[1]), np.int16)
+        source_features(axis, *split(axis, values), found)
+        part[there] = found
+    return table
 
 
 def parent_features(
     axes: Sequence[Axis], sources: Sequence[Source], parents: int, column: Values
 ) -> Features:
     """Return the features of parents, (parents, features)."""
-    parts = [np.zeros((parents, 0), np.int16)]
-    for source in sources:
+    table = np.empty((parents, _width(axes, sources)), np.int16)
+    for source, part in zip(sources, _of_sources(axes, sources, table), strict=True):
         axis = axes[source.axis]
-        part = source_features(axis, *split(axis, column(axis.column)))
-        if len(part) != parents:
-            raise Corrupt(f"column {axis.column!r} has {len(part)} values for {parents} parents")
-        parts.append(part)
-    return np.ascontiguousarray(np.concatenate(parts, 1))
+        values = column(axis.column)
+        if values.size != parents:
+            raise Corrupt(f"column {axis.column!r} has {values.size} values for {parents} parents")
+        source_features(axis, *split(axis, values), part)
+    return table
+
+
+def _width(axes: Sequence[Axis], sources: Sequence[Source | ObjectSource]) -> int:
+    return sum(source_width(axes[source.axis]) for source in sources)
+
+
+def _of_sources(
+    axes: Sequence[Axis], sources: Sequence[Source | ObjectSource], table: Features
+) -> list[Features]:
+    """Return the columns of a table that belong to each source."""
+    ends = np.cumsum([source_width(axes[source.axis]) for source in sources])
+    return np.split(table, ends[:-1], 1) if len(ends) else []
 
 
 def _objects(
     axes: Sequence[Axis], net: CollectionNet, counts: Ints, column: Values
 ) -> tuple[Features, dict[int, Ints]]:
     """Return what is derived for each object: features (N, features) and bases of columns."""
-    parts = [np.zeros((int(counts.sum()), 0), np.int16)]
+    sources = net.object_sources
+    table = np.empty((int(counts.sum()), _width(axes, sources)), np.int16)
     bases: dict[int, Ints] = {}
     derivations = Derivations(axes, counts, column)
-    for number, source in enumerate(net.object_sources):
+    parts = _of_sources(axes, sources, table)
+    for number, (source, part) in enumerate(zip(sources, parts, strict=True)):
         axis = axes[source.axis]
         classes, numbers = _split(axis, derivations.values(source))
-        parts.append(source_features(axis, classes, numbers))
+        source_features(axis, classes, numbers, part)
         for j, plan in enumerate(net.columns):
             if plan.base is Base.OBJECT and plan.base_axis == number:
                 bases[j] = _on_lattice(axis, classes, numbers)
-    return np.ascontiguousarray(np.concatenate(parts, 1)), bases
+    return table, bases
 
 
 def _split(axis: Axis, values: Array) -> tuple[Classes, Ints]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import importlib
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
 from baler.errors import UsageError
 from baler.learned import reference
-from baler.learned.axis import Axis
 from baler.learned.model import Model
 from baler.learned.network import CollectionNet
 from baler.learned.task import Encoded, Map, Task
@@ -69,10 +68,10 @@ def checks_all() -> bool:
     return wanted == "full" or _kernel()[0] is reference
 
 
-def axis_columns(axis: Axis, parameters: Mapping[str, Any]) -> Any:
-    """Return an `AxisColumns` of native code; None if there is no native code."""
+def native() -> tuple[ModuleType, dict[str, Any]] | None:
+    """Return the module of native code and what its functions are to be told, if it is used."""
     kernel, options = _kernel()
-    return None if kernel is reference else kernel.axis_columns(axis, parameters, **options)
+    return None if kernel is reference else (kernel, options)
 
 
 def _kernel() -> tuple[ModuleType, dict[str, Any]]:

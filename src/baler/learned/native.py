@@ -8,7 +8,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import numpy.typing as npt
 
+from baler import _native
 from baler._native import AxisColumns, Kernel, Status, levels
 from baler.errors import Corrupt, Truncated
 from baler.learned.axis import Axis
@@ -18,7 +20,10 @@ from baler.learned.network import CollectionNet
 from baler.learned.task import Encoded, Map, Task, lane_ends
 
 TOGETHER = 8
-"""So many lanes at a time keep a core busy."""
+"""Lanes that are worked on at once."""
+AT_ONCE = 32
+"""Lanes that are encoded by one call: those that come later use the same memory again."""
+Floats = npt.NDArray[np.float64]
 LEVELS: tuple[str, ...] = tuple(levels())
 """The levels of instructions that this processor has, the slowest first."""
 
@@ -38,12 +43,12 @@ def encode(
     """Return the streams of the columns that are not given, and what each column costs."""
     check_task(model.axes, net, task, lanes, np.ones_like(task.given))
     ends, kernel = lane_ends(task.events, lanes), _kernel(model, net, level)
-    firsts = range(0, lanes, TOGETHER)
-    bits = np.zeros((len(firsts), len(net.columns)))
+    bits = np.zeros((-(-lanes // TOGETHER), len(net.columns)))
 
     def some(first: int) -> list[bytes]:
-        count = min(TOGETHER, lanes - first)
-        status, lane, streams = kernel.encode(task, ends, first, count, bits[first // TOGETHER])
+        count = min(AT_ONCE, lanes - first)
+        rows = bits[first // TOGETHER : -(-(first + count) // TOGETHER)]
+        status, lane, streams = kernel.encode(task, ends, first, count, rows)
         if status is Status.BAD_CLASS:
             raise ValueError("a task has classes that its axes do not have")
         if status is Status.BAD_NUMBER:
@@ -51,7 +56,7 @@ def encode(
         _check(status, first + lane)
         return streams
 
-    streams = [stream for streams in map(some, firsts) for stream in streams]
+    streams = [stream for made in map(some, range(0, lanes, AT_ONCE)) for stream in made]
     return Encoded(streams, bits.sum(0))
 
 
@@ -75,6 +80,13 @@ def axis_columns(
 ) -> AxisColumns:
     """Return an axis as native code reads it; ``parameters`` are those of its lattice."""
     return AxisColumns(level, axis, axis.dtype.str[1:], axis.lattice.name, **parameters)
+
+
+def momenta(pt: Floats, eta: Floats, phi: Floats, *, level: str = LEVELS[-1]) -> tuple[Floats, ...]:
+    """Return the x, y and z components of momenta, and their magnitudes."""
+    found = np.empty((4, pt.size))
+    _native.momenta(level, pt, eta, phi, found)
+    return tuple(found)
 
 
 def _kernel(model: Model, net: CollectionNet, level: str) -> Kernel:
