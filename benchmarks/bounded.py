@@ -19,6 +19,7 @@ import record
 
 import baler
 from baler.api import Inspection
+from baler.api.models import load
 from baler.core.size import parse_size
 from baler.evaluate import ours
 from baler.evaluate.benchmark import PeerRow
@@ -38,6 +39,8 @@ from baler.evaluate.peers import REFERENCE
     help="CPU time after which a peer stops before its next column; its row says so.",
 )  # fmt: skip
 @click.option("--chunk-size", default="64 MB", show_default=True)
+@click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A learned model: two rows more.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Result file, if not the usual one.")
 def main(
     file: Path,
@@ -47,6 +50,7 @@ def main(
     entries: int | None,
     seconds_per_peer: float,
     chunk_size: str,
+    model: Path | None,
     out: Path | None,
 ) -> None:
     """Compress FILE by a policy with baler and with all other compressors."""
@@ -67,6 +71,7 @@ def main(
         entries=entries,
         chunk_size=chunk_size,
         seconds_per_peer=seconds_per_peer,
+        model=load(model),
         progress=progress,
     )
     files = {} if entries else inspected(file, asked, tree, chunk_size)
@@ -84,6 +89,7 @@ def main(
         chunk_size=parse_size(chunk_size),
         seconds_per_peer=None if math.isinf(seconds_per_peer) else seconds_per_peer,
         skipped=dict(result.skipped),
+        model=None if model is None else {"bytes": model.stat().st_size},
         columns_behind=columns_behind(files.get(f"{ours.OURS}, bounded"), result.peers),
     )
 

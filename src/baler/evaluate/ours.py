@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from baler.api.models import Asked
 from baler.container import Reader, Writer
 from baler.core.bounds import Bound
 from baler.core.chunk import Array, Chunk, empty_chunk, join_chunks, slice_chunk
@@ -19,6 +20,7 @@ from baler.evaluate.benchmark import Progress, Result, run
 from baler.evaluate.peers import ALL
 from baler.evaluate.peers.base import FilePeer, Kind, Peer
 from baler.io import open_source
+from baler.learned.model import Model
 from baler.planning import Policy, plan
 
 OURS = "baler"
@@ -30,6 +32,8 @@ class OurFile(FilePeer):
     """A whole ``.baler`` file: planning, index and checksums included; one thread."""
 
     policy: Policy = field(default_factory=Policy)
+    model: Model | None = None
+    embedded: bool = False  # the networks of the model that pay for their bytes are in the file
 
     @property
     def kind(self) -> Kind:
@@ -45,14 +49,16 @@ class OurFile(FilePeer):
         self, path: Path, schema: Schema, chunks: Sequence[Chunk], bounds: Mapping[str, Bound]
     ) -> None:
         """Plan by our own policy, of which the bounds were made, and write."""
-        recipe = plan(schema, chunks[0] if chunks else empty_chunk(schema), self.policy)
-        with Writer(path, schema, recipe) as writer:
+        first = chunks[0] if chunks else empty_chunk(schema)
+        asked = Asked(self.model, self.embedded, "")
+        recipe, used, _ = asked.planned(schema, first, self.policy, sum(c.entries for c in chunks))
+        with Writer(path, schema, recipe, model=used) as writer:
             for chunk in chunks:
                 writer.write(chunk)
 
     def read(self, path: Path, schema: Schema) -> Iterator[tuple[str, Array]]:
         """Yield each column."""
-        with Reader(path) as reader:
+        with Reader(path, model=None if self.embedded else self.model) as reader:
             chunks = [reader.read(number) for number in range(len(reader.chunks) - 1)]
         yield from join_chunks(chunks or [empty_chunk(schema)]).columns.items()
 
@@ -77,12 +83,14 @@ def measure(
     entries: int | None = None,
     chunk_size: str | int = "64 MB",
     seconds_per_peer: float = math.inf,
+    model: Model | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Compress a foreign file, or its first ``entries``, with ourselves and with others.
 
     Our exact file is always a row; if the policy allows loss, so is the file that makes use of it,
-    and bounded peers are tried. All data are held in memory.
+    and bounded peers are tried. With a model there are two rows more: without its bytes, and with
+    the file holding it. All data are held in memory.
     """
     with open_source(source, tree=tree, skip_unreadable=skip_unreadable) as opened:
         schema = opened.schema
@@ -92,6 +100,9 @@ def measure(
     ours = [OurFile(f"{OURS}, exact")]
     if OurFile(OURS, policy).kind == "bounded":
         ours.append(OurFile(f"{OURS}, bounded", policy))
+        if model is not None:
+            ours.append(OurFile(f"{OURS}, model elsewhere", policy, model))
+            ours.append(OurFile(f"{OURS}, model inside", policy, model, embedded=True))
     else:
         peers = [peer for peer in peers if peer.kind == "exact"]
     return run(
