@@ -243,8 +243,12 @@ def read_core(
     d.groups = [([next(members, -1) for _ in range(k // 2)], bool(k % 2)) for k in sizes]
     require(sum(k // 2 for k in sizes) == c and all(k > 1 for k in sizes), "bad sizes of groups")
 
-    if version == 2:
-        read_networks(core, d)
+    if version > 1:
+        read_networks(core, d, version)
+
+    free = {i for i, bound in enumerate(d.bounds) if bound == "model"}
+    together = {i for j in d.learned for i in d.groups[j][0]} if version == 3 else set()
+    require(free <= together, "the bound of a model, and no prediction")
 
     n = core.varint()
     require(n <= 2**20, "too many chunks")
@@ -258,7 +262,7 @@ def read_core(
     return d, stored, solid
 
 
-def read_networks(core: Cursor, d: Description) -> None:
+def read_networks(core: Cursor, d: Description, version: int) -> None:
     """Read which model there is, and which of its networks codes each group."""
     d.model = (core.take(32), core.varint(), core.strings(1)[0])
     require(d.model[1] <= 2**26, "model too large")
@@ -273,7 +277,8 @@ def read_networks(core: Cursor, d: Description) -> None:
         parents = [members[0] - next(offsets) for _ in range(number)]
         require(not is_solid, "a learned group that is solid")
         require(len({d.counts[i] for i in members}) == 1, "a learned group of several counts")
-        require(all(d.widths[i] == 1 for i in members), "a learned column that is wide")
+        require(len({d.widths[i] for i in members}) == 1, "a learned group of several widths")
+        require(version == 3 or d.widths[members[0]] == 1, "a learned column that is wide")
         require(len({*parents, *members}) == number + len(members), "bad parents of a group")
         require(all(0 <= p < len(d.names) for p in parents), "bad position of a parent")
         d.learned[j] = networks[j] - 1, parents
@@ -352,6 +357,8 @@ def check_bounds(d: Description) -> None:
         if bound == "exact":
             continue
         require(d.dtypes[i].kind == "f", "bound of something that is not a float")
+        if bound == "model":
+            continue
         number = r"(2\^[+-]?\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
         match = re.fullmatch(rf"(abs|rel) {number}|sigma {number} (.+)", bound, re.DOTALL)
         require(match, f"unknown bound {bound}")
@@ -958,8 +965,35 @@ def formula(
     return value(z, *(a.astype(np.int64) for a in operands))  # arrays of int64 wrap around
 
 
+def learned(*_: Any) -> Array:
+    raise Refused("a learned payload where no network codes it")
+
+
+def predicted(body: Cursor, dtype: Any, n: int, parents: Parents, inner: Inner, *_: Any) -> Array:
+    _, _ = body.varint(), body.varint()
+    return inner(body.rest(), dtype, n, parents)
+
+
+CLASSES = -1
+"""Where classes of uncertainty are among the parents."""
+
+
+def split(body: Cursor, dtype: Any, n: int, parents: Parents, inner: Inner, *_: Any) -> Array:
+    number = body.varint()
+    require(CLASSES in parents and number <= 16, "split where there are no classes")
+    classes = parents[CLASSES]
+    require(all(k < number for k in classes.tolist()), "a class that has no values")
+    values = np.zeros(n, dtype)
+    for k in range(number):
+        chosen = classes == k
+        rows = {p: v[chosen] for p, v in parents.items() if len(v) == n}
+        bits_of(values)[chosen] = bits_of(inner(body.sized(), dtype, int(chosen.sum()), rows))
+    return values
+
+
 CODECS: list[Callable[..., Array]] = [
-    raw, constant, pco, zstd, from_raw_lzma, shuffle, flags, rank, copy, masked, grid,
+    raw, constant, pco, zstd, from_raw_lzma, shuffle, flags, rank, copy, masked, grid, learned,
+    predicted, split,
 ]  # fmt: skip
 
 
@@ -978,7 +1012,7 @@ def decode_file(data: bytes, model: bytes | None) -> tuple[dict[str, Array], Des
     """Decode a whole file; errors of other libraries go through."""
     require(sys.byteorder == "little", "this decoder is for little-endian machines only")
     require(data[:8] == MAGIC, "not such a file")
-    require(data[8:10] in (b"\1\0", b"\2\0"), "too new")
+    require(data[8:10] in (b"\1\0", b"\2\0", b"\3\0"), "too new")
     require(data[10:12] == b"\0\0", "reserved bytes are not 0")
     require(len(data) >= 36 and data[-8:] == MAGIC, "truncated")
     start, size, checksum = struct.unpack("<QII", data[-24:-8])
@@ -1000,7 +1034,7 @@ def decode_file(data: bytes, model: bytes | None) -> tuple[dict[str, Array], Des
         require(isinstance(d.source, dict) and isinstance(d.kept, dict), "not an object")
     end = start - (d.model[1] if d.model else 0)
     require(12 + sum(map(sum, stored)) == end, "sizes of blocks do not add up")
-    learned = Learned(d, data[end:start] or model)
+    learned = Learned(d, data[end:start] or model, data[8])
 
     order = order_of(d)
     blocks = Cursor(data[:end])
@@ -1041,8 +1075,8 @@ def split_block(block: bytes, members: list[int]) -> Iterator[tuple[int, bytes]]
 class Learned:
     """The blocks of learned groups of a chunk, and their model (6.1)."""
 
-    def __init__(self, d: Description, data: bytes | None) -> None:
-        self.d, self.data = d, data
+    def __init__(self, d: Description, data: bytes | None, version: int) -> None:
+        self.d, self.data, self.version = d, data, version
         self.blocks: dict[int, bytes] = {}
         self.group_of = {i: j for j in d.learned for i in d.groups[j][0]}
 
@@ -1063,6 +1097,7 @@ class Learned:
         streams += [cursor.rest()] if number else []
         cursor.end()
         verbatim: dict[int, Array] = {}
+        looked: dict[int, dict[int, Array]] = {}
         for i in sorted(members, key=order.index):
             if payloads[i][:1] == b"\x0b":
                 verbatim[i] = self.verbatim(payloads[i], d.dtypes[i], n)
@@ -1070,16 +1105,44 @@ class Learned:
             known = {**values, **found}
             require(all(p in known or p in members for p in d.parents[i]), "no such parent")
             parents = {p: known[p] for p in d.parents[i] if p in known}
+            if payloads[i][:1] == b"\x0c":
+                require(self.version == 3, "a predicted column in an older file")
+                looked = looked or self.predict(j, n, entries, values, streams)
+                parents |= looked[i]
+                d.met["looked"] += 1
             found[i] = decode_payload(payloads[i], d.dtypes[i], n, parents, d.met)
         require(
-            bool(verbatim) == bool(streams), "streams without learned columns, or these without"
+            bool(verbatim or looked) == bool(streams),
+            "streams without learned columns, or these without",
         )
-        if streams:
+        require(self.version == 2 or not verbatim, "a learned column in a file of version 3")
+        if streams and not looked:
             d.met["learned"] += len(verbatim)
             found |= self.decode_streams(j, n, entries, values, found, verbatim, streams)
         for i, total in zip(counted, totals, strict=True):
             require(sum(found[i].tolist()) == total, "counts with another sum")
         return found
+
+    def predict(
+        self, j: int, n: int, entries: int, values: dict[int, Array], streams: list[bytes]
+    ) -> dict[int, dict[int, Array]]:
+        """Give what the network says of each column of a group, as parents of it (6.2)."""
+        from tests import reference_latent as page
+
+        d, members = self.d, self.d.groups[j][0]
+        require(self.data is not None and d.model and len(streams) == 1, "the model is missing")
+        model = page.read_model(self.data, d.model[0])
+        require(d.learned[j] == (0, []), "another network than the first")
+        require([v.column for v in model.views] == [d.names[i] for i in members], "other columns")
+        require([v.dtype for v in model.views] == [d.dtypes[i] for i in members], "other dtypes")
+        above = d.counts[members[0]]
+        require(model.counts == ("" if above is None else d.names[above]), "other counts")
+        counts = [1] * n if model.kind == 0 or above is None else values[above].tolist()
+        found, classes = page.predict(model, streams[0], counts, entries)
+        parents = {i: {i: x} for i, x in zip(members, found, strict=True)}
+        for i, x in zip(members, classes or [], strict=False):
+            parents[i][CLASSES] = x
+        return parents
 
     def verbatim(self, payload: bytes, dtype: Any, n: int) -> Array:
         """Decode the values in the payload of a learned column."""

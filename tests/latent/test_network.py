@@ -17,8 +17,10 @@ from baler.latent.arithmetic import LIMIT
 from baler.latent.network import Network
 from baler.latent.rows import Layout, Level
 from baler.latent.stored import pack_encoding, pack_network, unpack_encoding
+from tests import reference_latent
+from tests.reference_decoder import Cursor
 
-from . import networks, plain
+from . import networks
 
 
 def inputs_of(network: Any, layout: Any, random: Any, width: Any) -> Any:
@@ -44,7 +46,8 @@ def test_a_network_equals_its_evaluation_in_python_integers(
     layout = Layout.of(counts) if name == "events" else Layout.table(len(counts))
     inputs = inputs_of(network, layout, random, width)
     (found,) = network.run(inputs, layout)
-    (expected,) = plain.run(network, inputs, layout.counts)
+    page = reference_latent.read_network(Cursor(pack_network(network)))
+    (expected,) = reference_latent.run(page, inputs, layout.counts)
     assert found.shape == expected.shape
     assert (found == expected.astype(float)).all()
     assert (np.abs(found) <= LIMIT).all()

@@ -43,6 +43,7 @@ from baler.container.sections import (
     unpack_parents,
 )
 from baler.container.trees import pack_fields, unpack_fields
+from baler.core.bounds import Free
 from baler.core.bytes import ByteReader, varint
 from baler.core.recipe import ColumnRecipe, Recipe
 from baler.core.schema import Schema
@@ -72,6 +73,11 @@ class Index:
         """Check schema and recipe."""
         check_schema(self.schema)
         check_recipe(self.schema, self.recipe)
+        latent = self.model is not None and self.model.latent
+        together = {at for g in self.recipe.groups if g.learned and latent for at in g.columns}
+        for at, plan in enumerate(self.recipe.columns):
+            if isinstance(plan.bound, Free) and at not in together:
+                raise Corrupt(f"column {at} has the bound of a model, and no prediction")
         if (self.model is not None) != any(group.learned for group in self.recipe.groups):
             raise Corrupt("a file has a model if, and only if, one of its groups is learned")
 

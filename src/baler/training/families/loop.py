@@ -18,7 +18,7 @@ from baler.training.families.rowset import Rows
 from baler.training.interrupts import between_steps
 
 LEARNING_RATE = 2e-3
-OBJECTS = 1024
+OBJECTS = 512
 """Objects of a batch."""
 EVERY = 0.05
 """Part of the training between two looks at what is held out."""

@@ -119,9 +119,9 @@ def train_family(
     ``counts`` are the objects of each event; a family of events needs them, others do without.
     Arrays of a grid are (entries, *frame), one per field; ``block`` (entries, then axes) is what a
     network sees at once. Families that code in steps of bounds take ``bounds`` by column. Values
-    that are not finite are left out of the loss and counted. The last 15 % of the events, or the last
-    ``held_out``, are not trained on. With ``steps`` instead of ``minutes`` the same seed gives the same model on the
-    same machine.
+    that are not finite are left out of the loss and counted. The last 15 % of the events, or the
+    last ``held_out``, are not trained on. With ``steps`` instead of ``minutes`` the same seed gives
+    the same model on the same machine.
 
     Raises UsageError if the family cannot take the data.
     """
