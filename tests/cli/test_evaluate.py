@@ -92,6 +92,19 @@ def test_a_model_and_a_family_are_trained(
     assert score["by_deviation"] < 0.7  # both columns say nearly the same
 
 
+def test_an_interrupted_run_tells_how_to_go_on(
+    table: Path, tmp_path: Path, baler: Baler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("baler.evaluate.candidates.through_a_file", stop)
+    result = baler("evaluate", table, "-o", tmp_path / "out", *QUICK, code=130)
+    found = Evaluation.load(tmp_path / "out" / "result.json")
+    assert found.candidates == ("bins + pcodec 12",)
+    assert f"goes on from {tmp_path / 'out' / 'result.json'}" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

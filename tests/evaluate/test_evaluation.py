@@ -382,3 +382,6 @@ def test_one_look_for_each_candidate() -> None:
     assert few["a"] == many["a"]
     assert len({(look.colour, look.marker) for look in many.values()}) == len(many)
     assert many["SZ3"].line != many["baler"].line
+    both = looks([("a + bounds", "family"), ("b", "family"), ("a", "family")])
+    assert both["a"].colour == both["a + bounds"].colour != both["b"].colour
+    assert both["a"] != both["a + bounds"]

@@ -178,10 +178,14 @@ def evaluate(
             "seed": seed,
             "held out": held_out,
         }
-        found = _measured(
-            source, folder, unseen, bounds, policy, tree, columns, candidates, scales, latents,
-            (minutes, steps, seed), held_out, rows, about, force=force, quiet=quiet,
-        )  # fmt: skip
+        try:
+            found = _measured(
+                source, folder, unseen, bounds, policy, tree, columns, candidates, scales, latents,
+                (minutes, steps, seed), held_out, rows, about, force=force, quiet=quiet,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            talk.say(f"interrupted; the same command goes on from {folder / RESULT}")
+            ctx.exit(exits.INTERRUPTED)
     with talk.steps("drawing", quiet=quiet) as report:
         page = write_report(found, folder, lambda name, done, total: report(name, "", done, total))
     if as_json:

@@ -13,7 +13,7 @@ import numpy as np
 
 from baler.core.bounds import Bound
 from baler.core.chunk import Array, Chunk
-from baler.errors import UsageError
+from baler.errors import BalerError, UsageError
 from baler.evaluate.candidates import Candidate, Coded
 from baler.evaluate.distribution import counts_in, edges_of
 from baler.evaluate.errors import Extent, column_errors, correlations, overall
@@ -76,7 +76,10 @@ def evaluate(
                 told(events_name)
                 coded[events_name] = coder.code(chunk)
         except Exception as error:  # what foreign compressors and networks raise is not known
-            skipped[name] = f"{setting}: {type(error).__name__}: {error}"
+            said = (
+                str(error) if isinstance(error, BalerError) else f"{type(error).__name__}: {error}"
+            )
+            skipped[name] = f"{setting}: {said}"
             continue
         point = Point(
             candidate=name,

@@ -28,8 +28,13 @@ KNOWN = {
 }
 """Those that are in most plots."""
 
-OTHERS = (VIOLET, TANGERINE, SLATE, CYAN, BROWN, KHAKI, GREY, ORANGE)
+OTHERS = (VIOLET, TANGERINE, "#009e73", "#cc79a7", "#222222")
+"""For all others: two of the ten, and green, pink (Okabe and Ito 2008) and black."""
 MARKERS = ("*", "p", "h", "<", ">", "8", "d")
+"""More than colours, and no multiple of them: 35 candidates can be told apart."""
+
+BOUNDED = " + bounds"
+"""How the names of families end that keep bounds."""
 
 FEATURES: dict[str, Any] = {
     "figure.dpi": 100,
@@ -91,19 +96,21 @@ def looks(candidates: Sequence[tuple[str, str]]) -> dict[str, Look]:
     """Return the looks of candidates, given by name and kind.
 
     Those that are known look the same in every report, the others by their order. Ours are solid
-    and filled, peers dashed and open, families of autoencoders dotted.
+    and filled, peers dashed and open, families of autoencoders dotted; a family with bounds has
+    the colour and marker of the family without.
     """
     found: dict[str, Look] = {}
-    taken = 0
+    given = dict(KNOWN)
     for name, kind in candidates:
+        stem = name.removesuffix(BOUNDED)
+        if stem not in given:
+            turn = len(given) - len(KNOWN)
+            given[stem] = OTHERS[turn % len(OTHERS)], MARKERS[turn % len(MARKERS)]
+        colour, marker = given[stem]
         ours = kind in ("baler", "learned")
-        line = "-" if ours else "--" if kind == "peer" else ":"
-        colour, marker = KNOWN.get(name, ("", ""))
-        if not colour:
-            colour = OTHERS[taken % len(OTHERS)]
-            marker = MARKERS[taken % len(MARKERS)]
-            taken += 1
-        found[name] = Look(colour, marker, line, filled=kind != "peer", front=4 if ours else 3)
+        line = "-" if ours else "--" if kind == "peer" else ":" if stem == name else "-."
+        filled = kind != "peer" and (stem == name or ours)
+        found[name] = Look(colour, marker, line, filled, front=4 if ours else 3)
     return found
 
 
