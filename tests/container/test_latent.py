@@ -179,6 +179,16 @@ def test_grids_are_predicted_in_blocks(write: Write, entries: int) -> None:
     assert check(free, chunks, fitted.grid_model())["u"] == {"predicted>copy"}
 
 
+def test_dither_and_prediction_get_along(tmp_path: Path) -> None:
+    policy = Policy.of(fitted.BOUNDS, dither=True)
+    model, path = fitted.model(classes=True), tmp_path / "dithered.baler"
+    recipe = plan(fitted.SCHEMA, CHUNKS[0], policy, (latent_group(model, fitted.SCHEMA, policy),))
+    with Writer(path, fitted.SCHEMA, recipe, model=UsedModel(model)) as writer:
+        for chunk in CHUNKS:
+            writer.write(chunk)
+    check(path.read_bytes(), CHUNKS)
+
+
 def test_a_model_of_other_columns_is_refused_with_what_is_missing() -> None:
     model, policy = fitted.model(), Policy()
     columns = tuple(

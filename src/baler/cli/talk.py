@@ -171,6 +171,8 @@ def training(*, quiet: bool = False) -> Iterator[Callable[[Step], None]]:
 
 
 def _worth(step: Step) -> str:
+    if step.marginal is None:
+        return f"{step.collection}: loss {step.bits:.4g} on held-out events"
     return (
         f"{step.collection}: {step.bits:.3f} bits per value held out, "
         f"{step.marginal:.3f} without a model"

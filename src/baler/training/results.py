@@ -14,7 +14,7 @@ class Step:
     collection: str
     done: float  # of the whole training, 0 to 1
     bits: float  # held out, per value of this collection
-    marginal: float  # the same without a model
+    marginal: float | None  # the same without a model; None where ``bits`` is another loss
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def train_autoencoder(
 
     def tell(done: float, error: float) -> None:
         if progress is not None:
-            progress(Step(family, done, error, 1.0))
+            progress(Step(family, done, error, None))
 
     trained = train_family(
         family,
