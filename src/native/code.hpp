@@ -61,13 +61,11 @@ void weigh(const Network& net, const Job& job, Slot& slot, Family& family) {
     if (job.classes[net.weight * job.objects + slot.object] != net.column[net.weight].atoms) return;
     const int64_t weight = job.weights[clamp<int64_t>(numbers[slot.object] - net.first_weight, 0, net.weights - 1)];
     family.weight += weight;
-    for (int j = 0; j < net.columns; ++j) {
-        const Column& column = net.column[j];
-        if (column.base != Base::centroid) continue;
+    for (int k = 0; k < net.centroids; ++k) {
         constexpr int64_t FARTHEST = 1 << 24;
-        const int64_t* placed = job.numbers + j * job.objects;
-        const int64_t apart = wrapped(placed[slot.object] - placed[family.first_child], column.period);
-        job.moments[slot.parent * net.centroids + column.centroid] += weight * clamp(apart, -FARTHEST, FARTHEST);
+        const int64_t* placed = job.numbers + net.centroid[k] * job.objects;
+        const int64_t apart = wrapped(placed[slot.object] - placed[family.first_child], net.column[net.centroid[k]].period);
+        job.moments[slot.parent * net.centroids + k] += weight * clamp(apart, -FARTHEST, FARTHEST);
     }
     const int64_t index = slot.parent - slot.first_parent;
     if (index < net.slots) set_feature(slot.tallies, index, log_of(family.weight));
@@ -152,13 +150,14 @@ BALER_INLINE void code_values(const Network& net, const Job& job, Quad& quad, in
     uint8_t* const classes = job.classes + j * job.objects;
     find_bases(net, column, job, quad, j);
     if (ENCODING || job.given[j]) {
-        for_lanes(live, [&](int lane) {
-            const int64_t at = quad.slot[lane].object;
-            __builtin_prefetch(numbers + at + 16);
-            __builtin_prefetch(classes + at + 64);
-            quad.which[lane] = classes[at];
-            quad.number[lane] = numbers[at];
-        });
+        const Slot* const slot = quad.slot;
+        const int64_t at[] = {slot[0].object, slot[1].object, slot[2].object, slot[3].object};
+        for (const int64_t object : at) {
+            __builtin_prefetch(numbers + object + 16);
+            __builtin_prefetch(classes + object + 64);
+        }
+        put(quad.which, Ints{classes[at[0]], classes[at[1]], classes[at[2]], classes[at[3]]});
+        put(quad.number, Longs{numbers[at[0]], numbers[at[1]], numbers[at[2]], numbers[at[3]]});
         if (ENCODING && !job.given[j]) {
             check_encoded(column, quad);
             encode_values(net, column, quad, costs[j]);

@@ -237,6 +237,7 @@ private:
     void add_columns(nb::handle nets, nb::sequence axes, std::int32_t* always) {
         std::vector<std::int32_t> own_always(static_cast<std::size_t>(net_.units));
         auto* const columns = arena_.take<Column>(static_cast<std::size_t>(net_.columns));
+        auto* const centroid = zeros<std::int64_t>(net_.columns);
         for (int j = 0; j < net_.columns; ++j) {
             const nb::object net = nets[j], axis = axes[j];
             Column& column = *new (columns + j) Column{};
@@ -246,7 +247,8 @@ private:
             column.period = nb::cast<std::int64_t>(axis.attr("period"));
             column.center = nb::cast<std::int64_t>(axis.attr("center"));
             column.base = static_cast<Base>(nb::cast<int>(net.attr("base")));
-            column.centroid = column.base == Base::centroid ? net_.centroids++ : 0;
+            column.centroid = net_.centroids;
+            if (column.base == Base::centroid) centroid[net_.centroids++] = j;
             column.unit = nb::cast<std::int64_t>(net.attr("unit"));
             column.level = nb::cast<int>(net.attr("level"));
             add_features(column, axis.attr("features"));
@@ -265,6 +267,7 @@ private:
             column.tables = make_tables(arena_, tables.data(), column.shapes);
         }
         net_.column = columns;
+        net_.centroid = centroid;
     }
 
     void add_features(Column& column, nb::handle features) {

@@ -72,6 +72,7 @@ struct Network {
     int weight;  // column; -1 if there is none
     std::int64_t first_weight, weights;
     int centroids;
+    const std::int64_t* centroid;  // (centroids,) columns that are placed from one
     int ranks;
     bool has_key;
     const Column* column;

@@ -64,9 +64,11 @@ int64_t centroid(const Network& net, const Column& column, const Job& job, int64
     return wrapped(numbers[family.first_child] + mean, column.period);
 }
 
+// Stored as one vector: what is stored in pieces cannot be loaded as one before it has reached the cache.
 template <class Function>
 BALER_INLINE void set_bases(Quad& quad, const Function& base_of) {
-    for (int lane = 0; lane < LANES; ++lane) quad.base[lane] = base_of(quad.slot[lane]);
+    const Slot* const slot = quad.slot;
+    put(quad.base, Longs{base_of(slot[0]), base_of(slot[1]), base_of(slot[2]), base_of(slot[3])});
 }
 
 BALER_INLINE void find_bases(const Network& net, const Column& column, const Job& job, Quad& quad, int j) {

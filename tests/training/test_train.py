@@ -19,7 +19,13 @@ from baler.training import Step, Training, train
 
 from .tables import Columns, pair
 
-QUICK: dict[str, Any] = {"bounds": {"*": "abs 1e-3"}, "hidden": 32, "uses": 20.0, "shapes": 2, "device": "cpu"}
+QUICK: dict[str, Any] = {
+    "bounds": {"*": "abs 1e-3"},
+    "hidden": 32,
+    "uses": 20.0,
+    "shapes": 2,
+    "device": "cpu",
+}
 
 
 @pytest.fixture
