@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from baler.training.measure import without_model
 
 HELD_OUT = 0.15
 CHUNK = 64_000_000
-FREE = 16
+FREE = 64
 """Bytes of a column that nobody minds."""
 
 
@@ -143,7 +143,7 @@ def compare(
         if not checked.ok:
             raise click.ClickException(f"{way} a model, bounds of {name.name} are broken")
         inspected[way] = baler.inspect(target)
-    reference, alone = pcodec(path, asked), payloads(path, asked)
+    reference, (alone, together) = pcodec(path, asked), payloads(path, asked)
     sizes = {
         way: {column.name: column.bytes for column in inspection.columns}
         for way, inspection in inspected.items()
@@ -157,7 +157,10 @@ def compare(
             "pcodec": sum(reference[c] for c in columns),
             "without": sum(sizes["without"][c] for c in columns),
             "with": sum(sizes["with"][c] for c in columns),
-            "worst_column": max((over(sizes["with"][c], alone[c]), c) for c in columns),
+            "worst_column": max(
+                (over(sizes["with"], alone, unit), " and ".join(unit[:3])) for unit in together
+                if unit[0] in columns
+            ),
         }  # fmt: skip
         if group == "all":
             row |= {"without_file": inspected["without"].file_bytes,
@@ -166,22 +169,33 @@ def compare(
     return found
 
 
-def over(size: int, alone: int) -> float:
-    """Return by how much a column is larger than its payload, of which the first bytes are free."""
-    return max(0, size - FREE) / max(alone, 1) - 1
+def over(sizes: Mapping[str, int], alone: Mapping[str, int], unit: Sequence[str]) -> float:
+    """Return by how much columns are larger than their payloads; some bytes of each are free."""
+    size = sum(max(0, sizes[column] - FREE) for column in unit)
+    return size / max(sum(alone[column] for column in unit), 1) - 1
 
 
-def payloads(path: Path, asked: baler.Policy) -> dict[str, int]:
-    """Return the bytes of each column's payloads without a model, however blocks are compressed."""
+def payloads(path: Path, asked: baler.Policy) -> tuple[dict[str, int], list[list[str]]]:
+    """Return the bytes of each column's payloads without a model, however blocks are compressed.
+
+    And columns that are coded with each other's help (a formula, a mask), which count together:
+    which of them bears the cost is a matter of their order.
+    """
     total: dict[str, int] = {}
     with open_source(path) as source:
-        names = [column.name for column in source.schema.columns]
+        schema = source.schema
+        names = [column.name for column in schema.columns]
         recipe = None
         for chunk in source.chunks(CHUNK):
-            recipe = recipe or plan(source.schema, chunk, asked)
-            for column, size in without_model(source.schema, recipe, chunk, names).sizes.items():
+            recipe = recipe or plan(schema, chunk, asked)
+            for column, size in without_model(schema, recipe, chunk, names).sizes.items():
                 total[column] = total.get(column, 0) + size
-    return total
+    units = {at: {at} for at in range(len(names))}
+    for at, part in enumerate(recipe.columns if recipe else ()):
+        joined = set().union(units[at], *(units[parent] for parent in part.parents))
+        units.update(dict.fromkeys(joined, joined))
+    found = {min(unit): sorted(unit) for unit in units.values()}
+    return total, [[names[at] for at in unit] for unit in found.values()]
 
 
 def collection(column: str) -> str:

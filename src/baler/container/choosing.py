@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -31,6 +31,8 @@ CLEAR = 0.9
 """Only what takes more than this part of an estimated alternative is compared with a real one."""
 TRIAL = 1 << 13
 """About so many objects are coded first, to learn which columns the network is good at."""
+SURE = 0.5
+"""The same in small columns: a sample does not see what repeats, and their real ones are cheap."""
 SAMPLE = 1 << 11
 """Sizes of ordinary payloads are estimated from so many values."""
 LARGE = 1 << 16
@@ -308,25 +310,40 @@ class GroupEncoder:
     ) -> _Layout:
         """Return the layout with those columns given that the network is not good at.
 
-        ``estimates`` become sizes where real payloads were made.
+        ``estimates`` become sizes where columns are given.
         """
         given = dict(layout.given)
+        clear = CLEAR if self.size > LARGE else SURE
         for at in self.order:
-            if at in given or costs[at] < CLEAR * estimates[at]:
+            if at in given or costs[at] < clear * estimates[at]:
                 continue
-            moved = self.closed([at]) - given.keys()
-            cost = sum(costs[other] for other in moved)
-            known = {**self.decoded, **{p: column.decoded for p, column in given.items()}}
-            known |= {p: layout.learned[p].decoded for p in moved}
-            if self.size > LARGE and cost < CLEAR * sum(self.estimate(p, known) for p in moved):
-                continue  # columns that are not given would have helped
-            trial = dict(given)
-            for other in (other for other in self.order if other in moved):
-                trial[other] = self.ordinary(other, trial)
-                estimates[other] = len(trial[other].payload)
-            if sum(estimates[other] for other in moved) <= cost:
-                given = trial
+            parents = [p for p in self.recipe.columns[at].parents if p in layout.learned]
+            for more in ([], parents) if parents else ([],):  # which it may be cheap with
+                moved = self.closed([at, *more]) - given.keys()
+                trial = self.given_too(moved, given, layout, costs)
+                if trial is not None:
+                    given = trial
+                    break
+        estimates.update({at: len(column.payload) for at, column in given.items()})
         return self.laid_out(set(given)) if len(given) > len(layout.given) else layout
+
+    def given_too(
+        self,
+        moved: Set[int],
+        given: dict[int, Encoded],
+        layout: _Layout,
+        costs: Mapping[int, float],
+    ) -> dict[int, Encoded] | None:
+        """Return what is given with more columns; None if these are better learned."""
+        cost = sum(costs[at] for at in moved)
+        known = {**self.decoded, **{at: column.decoded for at, column in given.items()}}
+        known |= {at: layout.learned[at].decoded for at in moved}
+        if self.size > LARGE and cost < CLEAR * sum(self.estimate(at, known) for at in moved):
+            return None  # columns that are not given would have helped
+        trial = dict(given)
+        for at in (at for at in self.order if at in moved):
+            trial[at] = self.ordinary(at, trial)
+        return trial if sum(len(trial[at].payload) for at in moved) <= cost else None
 
     def block(
         self, layout: _Layout, coded: Coded | None, estimates: Mapping[int, float]
