@@ -54,21 +54,27 @@ class Trained:
                    if v.dtype != view.dtype]  # fmt: skip
         if missing:
             raise UsageError(f"the model was made for other dtypes than {missing[0]}")
-        return self.model.encode(values, self._layout(values, counts), self.coarse)
+        layout = _layout(self.model.kind, self.model.blocks, values[0].size, counts)
+        return self.model.encode(values, layout, self.coarse)
 
     def rate(self, latents: Latents) -> int:
         """Return the bytes that latents take."""
         return len(pack_latents(latents, self.coarse))
 
-    def decode(self, latents: Latents, counts: Array | None = None) -> dict[str, Array]:
-        """Return the values of all columns, in their dtypes."""
-        layout, entries = self._decoding(latents, counts)
+    def decode(
+        self, latents: Latents, counts: Array | None = None, entries: int | None = None
+    ) -> dict[str, Array]:
+        """Return the values of all columns, in their dtypes.
+
+        ``entries`` are those of a grid, as far as all blocks go by default.
+        """
+        layout, entries = self._decoding(latents, counts, entries)
         values, _ = self.model.decode(latents, layout, entries, self.coarse)
         return dict(zip(self.model.columns, values, strict=True))
 
     def classes(self, latents: Latents, counts: Array | None = None) -> list[Array] | None:
         """Return a class of uncertainty for each value of each column, if the family tells it."""
-        layout, entries = self._decoding(latents, counts)
+        layout, entries = self._decoding(latents, counts, None)
         return self.model.decode(latents, layout, entries, self.coarse)[1]
 
     def at(self, bits: float, data: Data, counts: Array | None = None) -> Trained:
@@ -82,17 +88,14 @@ class Trained:
                 break
         return found
 
-    def _layout(self, values: Sequence[Array], counts: Array | None) -> Layout:
-        blocks = self.model.blocks
-        entries = values[0].size if blocks is None else values[0].size // blocks.width
-        return self.model.layout(entries, counts)
-
-    def _decoding(self, latents: Latents, counts: Array | None) -> tuple[Layout, int]:
-        blocks, rows = self.model.blocks, latents[-1].shape[0]
+    def _decoding(
+        self, latents: Latents, counts: Array | None, entries: int | None
+    ) -> tuple[Layout, int]:
+        blocks, rows = self.model.blocks, latents[0].shape[0]
         if blocks is None:
-            return self.model.layout(rows, counts), rows
-        per = blocks.rows(blocks.block[0])
-        entries = rows // per * blocks.block[0]
+            return _layout(self.model.kind, None, rows, counts), rows
+        whole = rows // blocks.rows(blocks.block[0]) * blocks.block[0]
+        entries = whole if entries is None else entries
         return self.model.layout(entries, None), entries
 
 
@@ -144,8 +147,7 @@ def train_family(
     if frame is not None and kind is Kind.GRID:
         entries = values[0].size // int(np.prod(frame))
         blocks = Blocks(frame, block or block_of(frame, entries, made.axes))
-    bare = LatentLayout(kind, blocks)
-    layout = bare.layout(values[0].size, counts)
+    layout = _layout(kind, blocks, values[0].size, counts)
     rows = Rows.of(views, values, layout, chosen, blocks)
     trained, held = rows.split(None if blocks is not None else held_out)
     where = torch.device(device)
@@ -160,22 +162,15 @@ def train_family(
     return Trained(frozen, parameters, done, time.perf_counter() - start, rows.unseen)
 
 
-@dataclass(frozen=True)
-class LatentLayout:
-    """Kind and blocks of a model that is not there yet."""
-
-    kind: Kind
-    blocks: Blocks | None
-
-    def layout(self, size: int, counts: Array | None) -> Layout:
-        """Return the layout of so many values of a column."""
-        if self.blocks is not None:
-            return Layout.table(self.blocks.rows(size // self.blocks.width))
-        if self.kind is Kind.EVENTS and counts is not None:
-            if int(counts.sum()) != size:
-                raise UsageError(f"counts sum to {int(counts.sum())}, columns have {size} values")
-            return Layout.of(counts)
-        return Layout.table(size)
+def _layout(kind: Kind, blocks: Blocks | None, size: int, counts: Array | None) -> Layout:
+    """Return how rows belong together where columns have so many values."""
+    if blocks is not None:
+        return Layout.table(blocks.rows(size // blocks.width))
+    if kind is Kind.EVENTS and counts is not None:
+        if int(counts.sum()) != size:
+            raise UsageError(f"counts sum to {int(counts.sum())}, columns have {size} values")
+        return Layout.of(counts)
+    return Layout.table(size)
 
 
 def _columns(data: Data, names: Sequence[str]) -> list[Array]:
