@@ -59,7 +59,7 @@ def checks_all() -> bool:
 
     The native kernel reads each stream that it made, in the slots where its symbols were placed. A
     decoder places them there too: tables are placed by one function of integers, which has seen
-    the same classes and numbers so far (docs/adr/0011-what-an-encoder-checks.md). Everything is
+    the same classes and numbers so far (docs/adr/0012-what-an-encoder-checks.md). Everything is
     decoded if the environment variable BALER_CHECK is ``full``, and where the reference encodes.
     """
     wanted = os.environ.get(CHECK, "")
