@@ -60,8 +60,6 @@ def planned(
 
     Without a rate, a model that would save fewer bytes than it takes is left out.
     """
-    if model.encoder is None:
-        raise UsageError("the model has no encoder, like those in .baler files: it only decodes")
     if rate.fixed:
         policy = freed(model, policy)
     group = latent_group(model, schema, policy)
@@ -95,10 +93,11 @@ def _for_rate(latent: Latent, trial: Chunk, rate: Rate, free: list[int]) -> int:
     columns = [trial.columns[name] for name in model.columns]
     decoded = {i: trial.columns[c.name] for i, c in enumerate(schema.columns)}
     layout = latent.layout(trial.entries, columns[0].size, decoded)
+    seen = model.seen(columns, layout)
     raw = sum(trial.columns[schema.columns[i].name].nbytes for i in free)
 
     def fits(coarse: int) -> bool:
-        latents = model.encode(columns, layout, coarse)
+        latents = model.rounded(seen, coarse)
         size = len(pack_latents(latents, coarse))
         if rate.bits is not None:
             return 8 * size <= rate.bits * max(1, sum(x.size for x in latents))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from baler.core.bounds import Exact, Free
 from baler.core.chunk import Array
 from baler.core.recipe import ColumnRecipe, Recipe
 from baler.core.recipe import Prediction as Hint
-from baler.errors import FormatError, UsageError
+from baler.errors import FormatError
 from baler.latent.latents import pack_latents
 from baler.latent.model import FINEST
 
@@ -39,6 +39,7 @@ class PredictedEncoder:
     seed: Callable[[int], int]
     map: Map
     coarse: int = FINEST
+    _ordinary: dict[tuple[int, ...], Encoded] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -75,13 +76,16 @@ class PredictedEncoder:
         return self.block(columns, ())
 
     def ordinary(self, at: int, before: Mapping[int, Encoded]) -> Encoded:
-        """Return an ordinary payload."""
+        """Return an ordinary payload; the same ones if parents come out the same."""
         plan, context, sigma = self.hints(at, before)
-        if at in self.free:
-            plan = replace(plan, bound=Exact())
-        return encode_checked(
-            self.values[at], plan, context, sigma, solid=False, seed=self.seed(at)
-        )
+        key = (at, *(id(before[p].decoded) for p in plan.parents if p in before))
+        if key not in self._ordinary:
+            if at in self.free:
+                plan = replace(plan, bound=Exact())
+            self._ordinary[key] = encode_checked(
+                self.values[at], plan, context, sigma, solid=False, seed=self.seed(at)
+            )
+        return self._ordinary[key]
 
     def hints(
         self, at: int, before: Mapping[int, Encoded]
@@ -97,10 +101,6 @@ class PredictedEncoder:
     def predicted(self) -> EncodedGroup:
         """Return the block with latents; columns look at the prediction where that is smaller."""
         model = self.latent.model
-        if model.encoder is None:
-            raise UsageError(
-                "the model has no encoder, as those inside of .baler files; it can only decode"
-            )
         layout = self.latent.layout(self.entries, self.size, self.decoded)
         columns = [self.values[at] for at in self.latent.group.columns]
         latents = model.encode(columns, layout, self.coarse)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from baler.errors import Corrupt
+from baler.errors import Corrupt, UsageError
 from baler.latent.arithmetic import LIMIT, ONE, Numbers
 from baler.latent.blocks import Blocks
 from baler.latent.network import Network
@@ -125,14 +125,24 @@ class LatentModel:
 
     def encode(self, values: Sequence[Array], layout: Layout, coarse: int = FINEST) -> Latents:
         """Return the latents of columns, which have as many values as a chunk."""
-        assert self.encoder is not None
+        return self.rounded(self.seen(values, layout), coarse)
+
+    def seen(self, values: Sequence[Array], layout: Layout) -> list[Numbers]:
+        """Return what the encoder makes of columns, before it is rounded to latents."""
+        if self.encoder is None:
+            raise UsageError(
+                "the model has no encoder, like those in .baler files: it only decodes"
+            )
         channels = [view.numbers(v) for view, v in zip(self.views, values, strict=True)]
         if self.blocks is not None:
             channels = [self.blocks.cut(c) for c in channels]
-        found = self.encoder.run([np.concatenate(channels, -1)], layout)
+        return self.encoder.run([np.concatenate(channels, -1)], layout)
+
+    def rounded(self, seen: Sequence[Numbers], coarse: int) -> Latents:
+        """Return the latents nearest to what the encoder made."""
         return [
             np.clip(np.rint(numbers / unit), -LIMIT, LIMIT).astype(np.int32)
-            for numbers, unit in zip(found, self.units(coarse), strict=True)
+            for numbers, unit in zip(seen, self.units(coarse), strict=True)
         ]
 
     def decode(

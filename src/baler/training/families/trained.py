@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from baler.api.latents import first_that
 from baler.core.bounds import Bound, parse
 from baler.errors import UsageError
 from baler.latent.blocks import Blocks
 from baler.latent.latents import pack_latents
-from baler.latent.model import FINEST, MOST_COARSE, Kind, LatentModel, Latents
+from baler.latent.model import FINEST, Kind, LatentModel, Latents
 from baler.latent.rows import Layout
 from baler.training.families.freezing import frozen_model
 from baler.training.families.loop import Length, Tell, fit
@@ -25,7 +26,6 @@ from baler.training.train import need_torch
 
 Array = npt.NDArray[Any]
 Data = Mapping[str, Array] | Array
-
 
 SAMPLE = 1 << 14
 """Events that a family looks at before its training."""
@@ -49,13 +49,15 @@ class Trained:
 
     def encode(self, data: Data, counts: Array | None = None) -> Latents:
         """Return the latents (whole numbers); ``counts`` are the objects of each event."""
+        return self.model.encode(*self._given(data, counts), self.coarse)
+
+    def _given(self, data: Data, counts: Array | None) -> tuple[list[Array], Layout]:
         values = _columns(data, self.model.columns)
         missing = [v.dtype for v, view in zip(values, self.model.views, strict=True)
                    if v.dtype != view.dtype]  # fmt: skip
         if missing:
             raise UsageError(f"the model was made for other dtypes than {missing[0]}")
-        layout = _layout(self.model.kind, self.model.blocks, values[0].size, counts)
-        return self.model.encode(values, layout, self.coarse)
+        return values, _layout(self.model.kind, self.model.blocks, values[0].size, counts)
 
     def rate(self, latents: Latents) -> int:
         """Return the bytes that latents take."""
@@ -79,14 +81,14 @@ class Trained:
 
     def at(self, bits: float, data: Data, counts: Array | None = None) -> Trained:
         """Return it with latents so coarse that each takes at most so many bits on these data."""
-        found = self
-        for power in range(-32, 49):
-            coarse = max(1, min(MOST_COARSE, round(FINEST * 2 ** (power / 4))))
-            found = replace(self, coarse=coarse)
-            latents = found.encode(data, counts)
-            if 8 * found.rate(latents) <= bits * max(1, sum(x.size for x in latents)):
-                break
-        return found
+        seen = self.model.seen(*self._given(data, counts))
+
+        def fits(coarse: int) -> bool:
+            latents = self.model.rounded(seen, coarse)
+            size = len(pack_latents(latents, coarse))
+            return 8 * size <= bits * max(1, sum(x.size for x in latents))
+
+        return replace(self, coarse=first_that(fits))
 
     def _decoding(
         self, latents: Latents, counts: Array | None, entries: int | None
