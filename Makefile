@@ -49,7 +49,9 @@ bench: $(VENV)/.dev
 	$(BENCH)/kernel.py
 	$(BENCH)/memory.py $(QCD) --policy benchmarks/policies/nano.toml
 	-$(BENCH)/fuzz.py
+	$(BENCH)/families.py $(DATA)
 	$(BENCH)/page.py
+	$(BENCH)/models_page.py
 
 $(VENV)/.python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
