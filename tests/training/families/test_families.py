@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,8 +111,10 @@ def test_data_that_do_not_fit_are_refused(jets: Any) -> None:
 
 
 def test_families_are_described_in_one_line_each() -> None:
+    guide = (Path(__file__).parents[3] / "docs/guide/autoencoders.md").read_text()
     for name, info in families().items():
         assert info.name == name
+        assert f"`{name}`" in guide
         assert info.kind in ("table", "events", "grid")
         assert 10 < len(info.line) < 80
 
