@@ -64,7 +64,7 @@ BOUNDED = ("dense", "events", "lattice")
 """Families that are tried with bounds as well."""
 STEPS = 1200
 """Of every network in the ablation: networks of one column take much less time for a step."""
-POINT_SCALES = (1, 4, 16, 64, 128)
+POINT_SCALES = (1, 8, 64, 256, 1024)
 FLOW_BOUND = 1e-4
 FLOW_SCALES = (1, 4, 10, 16, 58)
 

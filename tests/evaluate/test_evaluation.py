@@ -319,6 +319,9 @@ def test_points_are_compared_at_one_rate(found: Evaluation) -> None:
     assert points["baler"].setting == "bounds x 1"
     assert set(shown(found, "held out")) == {"bins + pcodec 12", "baler", "steps"}
     assert shown(replace(found, points=()), "held out") == {}
+    alike = [replace(point, candidate=f"{point.candidate} again") for point in found.points]
+    both = replace(found, points=(*found.points, *alike))
+    assert set(shown(both, "held out")) == {"bins + pcodec 12", "baler", "baler again", "steps"}
 
 
 SOURCE = "<b>&'\".npz"

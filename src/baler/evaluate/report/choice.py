@@ -55,7 +55,11 @@ def shown(found: Evaluation, events: str) -> dict[str, Point]:
     for name in sorted(points, key=lambda n: found.rate(_score(points[n], events))):
         score = _score(points[name], events)
         same.setdefault((score.by_deviation, score.largest), name)
-    points = {name: point for name, point in points.items() if name in same.values()}
+    points = {
+        name: point
+        for name, point in points.items()
+        if name in same.values() or point.kind in ("baler", "learned")
+    }
 
     def bits(name: str) -> float:
         """Return the rate that this candidate would need for an error of 1, six dB per bit."""
