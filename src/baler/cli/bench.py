@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     "not exist lists all.",
 )
 @click.option(
+    "--model",
+    metavar="FILE",
+    help="A learned model: two rows more, without its bytes and with them.",
+)
+@click.option(
     "--rows",
     metavar="N",
     type=click.IntRange(min=1),
@@ -55,6 +60,7 @@ def bench(
     skip_unreadable: bool,
     chunk_size: str,
     peers: str,
+    model: str | None,
     rows: int | None,
     seconds: float | None,
     as_json: bool,
@@ -76,6 +82,7 @@ def bench(
     import dataclasses
     import math
 
+    from baler.api.models import load
     from baler.evaluate import ours
 
     asked = options.asked(policy, bounds)
@@ -89,6 +96,7 @@ def bench(
             entries=rows,
             chunk_size=chunk_size,
             seconds_per_peer=math.inf if seconds is None else seconds,
+            model=load(model),
             progress=report,
         )
     if as_json:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from baler.api.models import Asked
 from baler.container import Reader, Writer
+from baler.container.models import AnyModel
 from baler.core.bounds import Bound
 from baler.core.chunk import Array, Chunk, empty_chunk, join_chunks, slice_chunk
 from baler.core.schema import Schema
@@ -20,7 +21,6 @@ from baler.evaluate.benchmark import Progress, Result, run
 from baler.evaluate.peers import ALL
 from baler.evaluate.peers.base import FilePeer, Kind, Peer
 from baler.io import open_source
-from baler.learned.model import Model
 from baler.planning import Policy, plan
 
 OURS = "baler"
@@ -32,7 +32,7 @@ class OurFile(FilePeer):
     """A whole ``.baler`` file: planning, index and checksums included; one thread."""
 
     policy: Policy = field(default_factory=Policy)
-    model: Model | None = None
+    model: AnyModel | None = None
     embedded: bool = False  # the networks of the model that pay for their bytes are in the file
 
     @property
@@ -83,7 +83,7 @@ def measure(
     entries: int | None = None,
     chunk_size: str | int = "64 MB",
     seconds_per_peer: float = math.inf,
-    model: Model | None = None,
+    model: AnyModel | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Compress a foreign file, or its first ``entries``, with ourselves and with others.
