@@ -75,6 +75,7 @@ def main(
         rows = []
         for kind, path in (("held out", last), *(("unseen", path) for path in unseen)):
             rows += compare(kind, file if path is last else path, path, asked, model, folder)
+        model_bytes = model.stat().st_size
     for row in rows:
         click.echo(
             f"{row['kind']:9} {row['file']:22} {row['collection']:10} pcodec {row['pcodec']:>10,} "
@@ -88,7 +89,7 @@ def main(
         [file, *unseen],
         out=out,
         policy=policy.name if policy else "exact",
-        model_bytes=model.stat().st_size if model.exists() else None,
+        model_bytes=model_bytes,
         training=training,
         held_out=held_out,
         reference=REFERENCE.name,
