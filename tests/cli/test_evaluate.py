@@ -92,6 +92,22 @@ def test_a_model_and_a_family_are_trained(
     assert score["by_deviation"] < 0.7  # both columns say nearly the same
 
 
+def test_blocks_that_stick_out_of_a_grid_are_cut_off(
+    tmp_path: Path, baler: Baler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    monkeypatch.setattr("baler.evaluate.report.write_report", lambda *_, **__: tmp_path)
+    x = np.linspace(0, 9, 29)[:, None, None] + np.linspace(0, 3, 7)[:, None] + np.linspace(0, 2, 5)
+    np.savez(tmp_path / "grid.npz", u=np.sin(x))
+    result = baler(
+        "evaluate", tmp_path / "grid.npz", "-o", tmp_path / "out", "-b", "*=abs 1e-3",
+        "--candidates", "conv-3d", "--latents", "2", "--steps", "2", "--json", "-q",
+    )  # fmt: skip
+    for score in as_json(result)["points"][0]["scores"]:
+        assert score["columns"][0]["lost"] == 0
+
+
 def test_an_interrupted_run_tells_how_to_go_on(
     table: Path, tmp_path: Path, baler: Baler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

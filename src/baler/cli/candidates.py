@@ -155,7 +155,7 @@ class _Coded:
         latents = self.trained.encode(data_of(self.coded, chunk, self.shape), counts)
         size = int(self.trained.rate(latents))
         middle = time.process_time()
-        decoded = self.trained.decode(latents, counts)
+        decoded = self.trained.decode(latents, counts, chunk.entries)
         end = time.process_time()
         columns = {name: np.asarray(values).reshape(-1) for name, values in decoded.items()}
         seconds = [middle - start, end - middle]

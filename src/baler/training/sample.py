@@ -41,9 +41,10 @@ class Sample:
         entries: int,
         sources: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
+        turns: int = RUNS,
     ) -> Sample:
-        """Hold out events of each chunk."""
-        trained, held = zip(*_cut(schema, runs), strict=True)
+        """Hold out events of each chunk, so many times in turn."""
+        trained, held = zip(*_cut(schema, runs, turns), strict=True)
         return cls(schema, join_chunks(trained), join_chunks(held), entries, sources, notes)
 
     @property
@@ -58,10 +59,12 @@ def sample_of(
     *,
     tree: str | None = None,
     skip_unreadable: bool = False,
+    grid: bool = False,
 ) -> Sample:
     """Return events of all sources, of which at most ``most_bytes`` are kept in memory.
 
     Of a source that is larger than its share, runs of events are taken evenly spread over it.
+    Of a ``grid`` any number of frames will do, and the last of each run are held out together.
     Raises UsageError if sources differ in their columns, or if they have or if there is room for
     too few events.
     """
@@ -81,16 +84,18 @@ def sample_of(
             parts += _spread(source, most_bytes // len(sources))
             entries += source.entries
     kept = sum(part.entries for part in parts)
-    if entries < LEAST_EVENTS or first is None:
-        raise UsageError(f"training needs at least {LEAST_EVENTS} events, got {entries}")
-    if kept < LEAST_EVENTS:
+    least = 1 if grid else LEAST_EVENTS
+    if entries < least or first is None:
+        raise UsageError(f"training needs at least {least} events, got {entries}")
+    if kept < least:
         raise UsageError(
-            f"training needs at least {LEAST_EVENTS} events in memory; "
+            f"training needs at least {least} events in memory; "
             f"{format_size(most_bytes)} hold {kept}"
         )
     if kept < entries:
         notes.append(f"{kept:,} of {entries:,} events were used, as many as the memory holds")
-    return Sample.of(first[0], parts, entries, tuple(names), tuple(notes))
+    turns = 1 if grid else RUNS
+    return Sample.of(first[0], parts, entries, tuple(names), tuple(notes), turns)
 
 
 def _spread(source: Source, share: int) -> list[Chunk]:
@@ -108,11 +113,11 @@ def _spread(source: Source, share: int) -> list[Chunk]:
     return [join_chunks(kept)] if every == 1 and kept else kept
 
 
-def _cut(schema: Schema, parts: Iterable[Chunk]) -> Iterator[tuple[Chunk, Chunk]]:
+def _cut(schema: Schema, parts: Iterable[Chunk], turns: int) -> Iterator[tuple[Chunk, Chunk]]:
     """Yield what is trained on and what is held out, by turns, of each chunk."""
     for part in parts:
-        for run in range(RUNS):
-            first, last = (part.entries * k // RUNS for k in (run, run + 1))
+        for run in range(turns):
+            first, last = (part.entries * k // turns for k in (run, run + 1))
             cut = last - round(HELD_OUT * (last - first))
             yield slice_chunk(schema, part, first, cut), slice_chunk(schema, part, cut, last)
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import baler
 from baler.cli.commands import cli
-from baler.errors import UnknownColumn, UsageError
+from baler.errors import TooNew, UnknownColumn, UsageError
 from baler.latent.model import Kind, LatentModel
 from baler.training import train_autoencoder
 
@@ -117,3 +117,39 @@ def test_a_project_is_migrated_by_command(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["migrate", str(tmp_path / "no"), "-o", str(tmp_path / "m")])
     assert done.exit_code == 2
     assert "no project" in done.output
+
+
+def test_a_field_of_few_frames_is_enough(tmp_path: Path) -> None:
+    x = np.add.outer(
+        np.linspace(0, 9, 20), np.add.outer(np.linspace(0, 3, 8), np.linspace(0, 2, 7))
+    )
+    for frames, held in ((20, 3), (3, 0), (1, 0)):
+        source, target = tmp_path / f"{frames}.npz", tmp_path / f"{frames}.balermodel"
+        np.savez(source, u=np.sin(x[:frames]))
+        for family in ("conv-3d", "conv-rated"):
+            done = train_autoencoder(
+                family, source, target, latent=2, steps=4, overwrite=True, block=(6, 8, 5)
+            )
+            assert done.held_out == held
+            assert ("errors are those of the training" in str(done.notes)) == (not held)
+            assert np.isfinite(done.columns[0].error)
+        packed = tmp_path / f"{frames}.baler"
+        baler.compress(source, packed, model=target, latent_bits=6)
+        assert baler.verify(source, packed).ok
+
+
+def test_a_model_of_another_version_or_of_other_columns_is_told_by_name(
+    events: Path, fields: Path, tmp_path: Path
+) -> None:
+    target, packed = tmp_path / "m.balermodel", tmp_path / "e.baler"
+    train_autoencoder("small", events, target, columns="Jet_pt,Jet_eta", latent=1, steps=2)
+    with pytest.raises(UsageError, match="made for other columns: there is no 'Jet_pt'"):
+        baler.compress(fields, packed, model=target)
+    with pytest.raises(UsageError, match="does not have the columns of"):
+        train_autoencoder("small", [events, fields], tmp_path / "n.balermodel", steps=2)
+    data = bytearray(target.read_bytes())
+    data[8] = 9
+    target.write_bytes(data)
+    with pytest.raises(TooNew, match=r"version 9; this reader knows up to 1\nin .*m\.balermodel"):
+        baler.compress(events, packed, model=target)
+    assert not packed.exists()

@@ -10,7 +10,7 @@ import torch
 
 from baler.latent.arithmetic import ONE
 from baler.latent.rows import Layout, Level
-from baler.training.families.layers import Place
+from baler.training.families.layers import Divide, Place
 from baler.training.families.net import Net
 
 
@@ -67,6 +67,18 @@ def test_integers_compute_what_floats_do(write: Any) -> None:
     # neighbours that are equally far may change places
     assert np.quantile(apart, 0.95) < 4e-3
     assert write is events or apart.max() < 2e-2
+
+
+def test_divisive_normalisation_is_exact_whatever_it_has_learned() -> None:
+    for gamma, beta in ((1.0, 1.0), (0.3, 40.0), (1e-6, 0.0), (0.0, 1.0)):
+        net = Net()
+        x = net.divide(net.given(Level.OBJECT, (4, 4, 32)))
+        net.outputs = (net.divide(x, inverse=True),)
+        for layer in net.layers:
+            if isinstance(layer, Divide):
+                torch.nn.init.constant_(layer.gamma, gamma)
+                torch.nn.init.constant_(layer.beta, beta)
+        net.frozen()
 
 
 def test_dropout_leaves_nothing_behind_in_integers() -> None:

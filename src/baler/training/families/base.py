@@ -48,6 +48,8 @@ class Family(nn.Module):
     """What the family works on."""
     axes: ClassVar[int] = 2
     """Axes of the blocks that a grid is cut into."""
+    steady: ClassVar[bool] = True
+    """Whether losses of different times can be compared; the last weights are kept if not."""
 
     def __init__(self, seen: Seen, latent: int) -> None:
         super().__init__()
@@ -97,6 +99,11 @@ class Family(nn.Module):
         if self.seen.shape:
             x = self.decoder.reshape(x, self.whole)
         self.decoder.outputs = (x,)
+
+    def cropped_out(self, x: int) -> None:
+        """End the decoder with a block: what strides made larger than it is left out."""
+        net = self.decoder
+        net.outputs = (x if net.forms[x].shape == self.whole else net.crop(x, self.seen.shape),)
 
     @property
     def numbers(self) -> int:

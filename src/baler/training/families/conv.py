@@ -42,14 +42,7 @@ class Convolutional(Family):
                 x = net.divide(x, inverse=True)
             x = net.conv(x, channels, 3, 2, up=True)
             x = x if i or self.divisive else net.function(x, "leaky")
-        self._cropped(x)
-
-    def _cropped(self, x: int) -> None:
-        """End the decoder: what strides made larger than the block is left out."""
-        net = self.decoder
-        if net.forms[x].shape != self.whole:
-            x = net.crop(x, self.seen.shape)
-        net.outputs = (x,)
+        self.cropped_out(x)
 
 
 class ConvolutionalGDN(Convolutional):
@@ -67,29 +60,25 @@ class Convolutional3D(Convolutional):
 class RatedConvolutional(Rated):
     """Latents are a grid themselves, and are trained for their bits.
 
-    Neither the number of weights nor that of latents of a cell depends on the block.
+    Neither the number of weights nor that of latents of a cell depends on the block. Cells and
+    latents also pass by the hidden layers: what is linear is learned at once.
     """
 
     kinds: ClassVar[tuple[Kind, ...]] = (Kind.GRID,)
+    PRICES: ClassVar[tuple[float, float, float]] = (1e-6, 1e-4, 1e-2)
 
     def __init__(self, seen: Seen, latent: int) -> None:
         super().__init__(seen, latent)
-        net, x = self.encoder, self.columns_in()
+        net, columns = self.encoder, self.columns_in()
+        x = columns
         for channels in CHANNELS:
             x = net.function(net.conv(x, channels, 3, 2), "silu")
-        net.outputs = (net.conv(x, latent, 3),)
-        small = net.forms[net.outputs[0]].shape
-        net = self.decoder
-        x = net.given(Level.OBJECT, small)
-        x = net.function(net.conv(x, CHANNELS[1], 3), "silu")
+        x = net.add(net.conv(x, latent, 3), net.conv(columns, latent, 5, 4))
+        net.outputs = (x,)
+        net, small = self.decoder, net.forms[x].shape
+        z = net.given(Level.OBJECT, small)
+        x = net.function(net.conv(z, CHANNELS[1], 3), "silu")
         x = net.function(net.conv(x, CHANNELS[0], 3, 2, up=True), "silu")
         x = net.conv(x, seen.channels, 3, 2, up=True)
-        if net.forms[x].shape != self.whole:
-            x = net.crop(x, seen.shape)
-        net.outputs = (x,)
+        self.cropped_out(net.add(x, net.conv(z, seen.channels, 5, 4, up=True)))
         self.made()
-
-    def wanted(self) -> float:
-        """Return the bits of a block that training aims at."""
-        form = self.encoder.forms[self.encoder.outputs[0]]
-        return self.BITS * math.prod(form.shape) / 2

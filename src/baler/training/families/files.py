@@ -92,11 +92,14 @@ def train_autoencoder(
     from baler.training.families.trained import train_family
 
     many = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    sample = sample_of(many, parse_size(memory), tree=tree, skip_unreadable=skip_unreadable)
+    grid = info.kind == "grid"
+    sample = sample_of(
+        many, parse_size(memory), tree=tree, skip_unreadable=skip_unreadable, grid=grid
+    )
     schema, whole = sample.schema, join_chunks([sample.trained, sample.held_out])
     asked = policy or Policy()
     wanted, notes = learnable(schema, asked, columns)
-    chosen = one_collection(schema, wanted, grid=info.kind == "grid")
+    chosen = one_collection(schema, wanted, grid=grid)
     frame = frame_of(schema, chosen[0]) if chosen[0].width > 1 else None
     counts = None if chosen[0].counts is None else whole.columns[chosen[0].counts]
     data = {column.name: whole.columns[column.name] for column in chosen}
@@ -122,12 +125,16 @@ def train_autoencoder(
         device=settings.torch_device().type,
         tell=tell,
     )
-    held = {column.name: sample.held_out.columns[column.name] for column in chosen}
-    held_counts = None if counts is None else sample.held_out.columns[chosen[0].counts or ""]
+    judged = sample.held_out
+    if not judged.entries:
+        judged = whole
+        notes = [*notes, "too few events to hold any out: errors are those of the training"]
+    held = {column.name: judged.columns[column.name] for column in chosen}
+    held_counts = None if counts is None else judged.columns[chosen[0].counts or ""]
     latents = trained.encode(held, held_counts)
     with replacing(Path(target), overwrite=overwrite) as path:
         path.write_bytes(trained.model.pack_all())
-    back = trained.decode(latents, held_counts)
+    back = trained.decode(latents, held_counts, judged.entries)
     values = max(1, sum(column.size for column in held.values()))
     if trained.unseen:
         notes = [*notes, f"{trained.unseen:,} values that are not finite were left out"]
@@ -150,7 +157,7 @@ def error_of(name: str, original: Array, decoded: Array) -> ColumnError:
     """Return how a column comes back; angles that look like ones differ by less than a turn."""
     seen = np.isfinite(original)
     x = original[seen].astype(np.float64)
-    apart = decoded[: original.size][seen].astype(np.float64) - x
+    apart = decoded[seen].astype(np.float64) - x
     if name.lower().endswith("phi"):
         apart = np.remainder(apart + math.pi, 2 * math.pi) - math.pi
     error = float(np.sqrt((apart * apart).mean())) if x.size else 0.0

@@ -37,6 +37,7 @@ class Lattice(Rated):
     """
 
     kinds: ClassVar[tuple[Kind, ...]] = (Kind.TABLE, Kind.EVENTS)
+    steady: ClassVar[bool] = True
 
     first: Tensor
     angles: Tensor

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baler.latent import nodes
-from baler.latent.arithmetic import FRACTION
+from baler.latent.arithmetic import EXACT, FRACTION
 from baler.latent.rows import Layout, Level
 
 PRECISION = 12
@@ -82,18 +82,22 @@ class Given(_Fixed):
 
 
 def fixed(
-    weights: Tensor, bias: Tensor, precision: int
+    weights: Tensor, bias: Tensor, precision: int, most: float = nodes.MOST_SHIFT
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64], int]:
     """Return weights (first axis: outputs) and bias as whole numbers, and the shift they need.
 
-    A typical weight has ``precision`` bits, fewer if the largest one would not fit.
+    A typical weight has ``precision`` bits, fewer if the largest one would not fit, or if it took
+    a shift of more than ``most``.
     """
     w, b = (x.detach().double().cpu().numpy() for x in (weights, bias))
-    return fixed_arrays(w, b, precision)
+    return fixed_arrays(w, b, precision, most)
 
 
 def fixed_arrays(
-    w: npt.NDArray[np.float64], b: npt.NDArray[np.float64], precision: int
+    w: npt.NDArray[np.float64],
+    b: npt.NDArray[np.float64],
+    precision: int,
+    most: float = nodes.MOST_SHIFT,
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64], int]:
     """Return the same for arrays."""
     typical = float(np.sqrt((w * w).mean())) or 1.0
@@ -101,7 +105,7 @@ def fixed_arrays(
         math.floor(precision - math.log2(typical)),
         math.floor(math.log2(32767 / max(float(np.abs(w).max()), 1e-9))),
     )
-    shift = max(0, min(shift, nodes.MOST_SHIFT))
+    shift = max(0, min(shift, math.floor(most), nodes.MOST_SHIFT))
     whole = np.clip(np.rint(w * 2.0**shift), -32767, 32767).astype(np.int16)
     return whole, np.rint(b * 2.0 ** (shift + FRACTION)).astype(np.int64), shift
 
@@ -404,7 +408,8 @@ class Divide(Layer):
 
     def frozen(self, inputs: tuple[int, ...], precision: int) -> nodes.Node:
         """Return the node."""
-        gamma, beta = self._weights
-        weights, _, shift = fixed(gamma, beta, precision)
-        bias = np.rint(beta.detach().double().cpu().numpy() * 2.0 ** (shift + 2 * FRACTION))
+        gamma, beta = (x.detach().double() for x in self._weights)
+        largest = (gamma.sum(1) * 2.0**36 + beta * 2.0 ** (2 * FRACTION)).max().item()
+        weights, _, shift = fixed(gamma, beta, precision, math.log2(EXACT / largest) - 1)
+        bias = np.rint(beta.cpu().numpy() * 2.0 ** (shift + 2 * FRACTION))
         return nodes.Divisive(inputs, weights, bias.astype(np.int64), shift, self.inverse)

@@ -50,7 +50,7 @@ def fit(
     device: torch.device,
     tell: Tell | None = None,
 ) -> int:
-    """Train a family, and leave it with the weights that were best on held-out rows.
+    """Train a family, and leave it with the weights that were best on held-out rows, or the last.
 
     Adam, with a learning rate that rises for a little while and then falls as a cosine; gradients
     are clipped. Returns the number of steps. Raises UsageError if the loss is not a number.
@@ -85,7 +85,7 @@ def fit(
                 if done >= looked + EVERY:
                     looked = done
                     found = judged(model, held, device)
-                    if found <= best:
+                    if model.steady and found <= best:
                         best, kept = found, copy.deepcopy(model.state_dict())
                     if tell is not None:
                         tell(done, found)

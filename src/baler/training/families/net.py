@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from baler.errors import Corrupt
 from baler.latent.network import Network
 from baler.latent.nodes import Form, Node
 from baler.latent.rows import Level
@@ -138,6 +139,8 @@ class Net(nn.Module):
         """Add a convolution, or a transposed one."""
         form = self.forms[x]
         cells = form.shape[:-1]
+        if not 1 <= len(cells) <= 3:
+            raise Corrupt(f"a convolution has 1 to 3 axes, not the {len(cells)} of {cells}")
         layer = layers.Convolution(len(cells), form.channels, outputs, kernel, stride, up=up)
         after = tuple(n * stride if up else -(-n // stride) for n in cells)
         return self._add(layer, (x,), Form(form.level, (*after, outputs)))

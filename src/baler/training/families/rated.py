@@ -59,18 +59,22 @@ class Rated(Family):
     """
 
     BITS: ClassVar[float] = 4.0
+    PRICES: ClassVar[tuple[float, float, float]] = (2e-4, 2e-3, 1e-2)
+    """The lowest price of a bit, the first one and the highest."""
+    steady: ClassVar[bool] = False  # prices change
 
     price: Tensor
 
     def __init__(self, seen: Seen, latent: int) -> None:
         super().__init__(seen, latent)
-        self.register_buffer("price", torch.tensor(math.log(2e-3)))
+        self.register_buffer("price", torch.tensor(math.log(self.PRICES[1])))
         self.priors = nn.ModuleList()
 
     def made(self) -> None:
         """End the construction, when both networks are there."""
         forms = [self.encoder.forms[at] for at in self.encoder.outputs]
         self.priors = nn.ModuleList(Prior(form.channels) for form in forms)
+        self.places = math.prod(forms[0].shape[:-1])
 
     def encode(self, batch: Batch) -> list[Tensor]:
         """Return latents with noise while training, rounded afterwards."""
@@ -88,19 +92,15 @@ class Rated(Family):
         ]
         return torch.stack(bits).sum() / max(1, batch.x.shape[0])
 
-    def wanted(self) -> float:
-        """Return the bits of a row that training aims at."""
-        return self.BITS * self.latent
-
     def loss(self, batch: Batch) -> Tensor:
-        """Return the error, and the price of the bits."""
+        """Return the error, and the price of the bits: of a row, or of a place of a block."""
         latents = self.encode(batch)
-        rate = self.rate(latents, batch)
+        rate = self.rate(latents, batch) / self.places
         if self.training:
             with torch.no_grad():
-                over = (rate / self.wanted() - 1).clamp(-1, 1)
+                over = (rate / (self.BITS * self.latent) - 1).clamp(-1, 1)
                 self.price += PATIENCE * over
-                self.price.clamp_(math.log(2e-4), math.log(1e-2))
+                self.price.clamp_(math.log(self.PRICES[0]), math.log(self.PRICES[-1]))
         return error(self.decode(latents, batch), batch) + torch.exp(self.price) * rate
 
     def steps(self) -> list[Tensor]:

@@ -25,6 +25,8 @@ Floats = npt.NDArray[np.float32]
 
 HELD_OUT = 0.15
 """Part of the events, the last ones, that a model is judged by."""
+MOST_NUMBERS = 1 << 13
+"""Of a block, if no shape is asked for."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,17 @@ def seen_by(kind: Kind, views: Sequence[View], blocks: Blocks | None) -> Seen:
     return Seen(kind, shape, starts[-1], len(views), owner, position)
 
 
-def block_of(frame: tuple[int, ...], entries: int, dims: int) -> tuple[int, ...]:
-    """Return the shape of blocks that suits networks of two or three axes: up to 64 cells each."""
-    if dims == 3:
-        first = min(8, entries)
-        return (first, *(_near(n, 32) for n in frame))
-    return (1, *(_near(n, 64) for n in frame))
+def block_of(frame: tuple[int, ...], entries: int, axes: int, channels: int = 1) -> tuple[int, ...]:
+    """Return the shape of blocks that suits networks of two or three axes, of all numbers there.
+
+    Frames of three axes have no axis left for entries.
+    """
+    sizes = (entries if axes > 2 and len(frame) < 3 else 1, *frame)
+    block = [_near(n, most) for n, most in zip(sizes, (8, *[64] * len(frame)), strict=True)]
+    while channels * math.prod(block) > MOST_NUMBERS and max(block) > 1:
+        longest = block.index(max(block))
+        block[longest] = _near(sizes[longest], block[longest] - 1)
+    return tuple(block)
 
 
 def _near(cells: int, most: int) -> int:

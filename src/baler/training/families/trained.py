@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +13,11 @@ import numpy.typing as npt
 
 from baler.api.latents import first_that
 from baler.core.bounds import Bound, parse
-from baler.errors import UsageError
+from baler.errors import Corrupt, UsageError
 from baler.latent.blocks import Blocks
 from baler.latent.latents import pack_latents
 from baler.latent.model import FINEST, Kind, LatentModel, Latents
-from baler.latent.rows import Layout
+from baler.latent.rows import MOST_OBJECTS, Layout
 from baler.training.families.freezing import frozen_model
 from baler.training.families.loop import Length, Tell, fit
 from baler.training.families.registry import family
@@ -53,6 +54,8 @@ class Trained:
 
     def _given(self, data: Data, counts: Array | None) -> tuple[list[Array], Layout]:
         values = _columns(data, self.model.columns)
+        if self.model.blocks is not None:
+            _check_frames(data, self.model.blocks.frame)
         missing = [v.dtype for v, view in zip(values, self.model.views, strict=True)
                    if v.dtype != view.dtype]  # fmt: skip
         if missing:
@@ -120,7 +123,7 @@ def train_family(
 ) -> Trained:
     """Train a family on arrays: by column (of equal lengths), or (rows, columns).
 
-    ``latent`` is the number of latents of a row, or of channels of a convolutional family.
+    ``latent`` is the number of latents of a row, or of each place of the family `conv-rated`.
     ``counts`` are the objects of each event; a family of events needs them, others do without.
     Arrays of a grid are (entries, *frame), one per field; ``block`` (entries, then axes) is what a
     network sees at once. Families that code in steps of bounds take ``bounds`` by column. Values
@@ -142,23 +145,36 @@ def train_family(
     if isinstance(data, Mapping) and frame is None and next(iter(data.values())).ndim > 1:
         frame = next(iter(data.values())).shape[1:]
     kind = _kind(info.name, made.kinds, frame, counts)
+    if latent < 1:
+        raise UsageError(f"an autoencoder has at least one latent, not {latent}")
+    if not names or not values[0].size:
+        raise UsageError("there is nothing to train on: the data have no values")
     limits = {n: parse(b) if isinstance(b, str) else b for n, b in (bounds or {}).items()}
     chosen = [limits.get(n) for n in names]
     views = tuple(view_of(n, v, b) for n, v, b in zip(names, values, chosen, strict=True))
     blocks = None
-    if frame is not None and kind is Kind.GRID:
-        entries = values[0].size // int(np.prod(frame))
-        blocks = Blocks(frame, block or block_of(frame, entries, made.axes))
+    if frame is not None:
+        _check_frames(data, frame)
+        entries = values[0].size // math.prod(frame)
+        channels = sum(view.channels for view in views)
+        blocks = _blocks(frame, block or block_of(frame, entries, made.axes, channels))
     layout = _layout(kind, blocks, values[0].size, counts)
     rows = Rows.of(views, values, layout, chosen, blocks)
-    trained, held = rows.split(None if blocks is not None else held_out)
+    if blocks is not None and held_out is not None:
+        entries = values[0].size // blocks.width
+        kept = (entries - held_out) // blocks.block[0] * blocks.block[0]
+        held_out = blocks.rows(entries) - blocks.rows(kept)
+    trained, held = rows.split(held_out)
     where = torch.device(device)
-    model = made(seen_by(kind, views, blocks), latent).to(where)
+    try:
+        model = made(seen_by(kind, views, blocks), latent).to(where)
+    except Corrupt as error:
+        raise UsageError(f"the family {name!r} cannot take these data: {error}") from None
     sample = min(trained.layout.counts.size, SAMPLE)
     model.look(trained.part(0, sample).batch(where))
     done = fit(model, trained, held, Length(minutes, steps), seed, where, tell)
     model = model.cpu()
-    notes = {"family": name, "latent": latent, "seed": seed}
+    notes = {"family": name, "latent": latent, "seed": seed, "steps": done}
     frozen = frozen_model(model, held, kind, views, blocks, counts_name, notes)
     parameters = sum(p.numel() for p in model.parameters())
     return Trained(frozen, parameters, done, time.perf_counter() - start, rows.unseen)
@@ -171,8 +187,25 @@ def _layout(kind: Kind, blocks: Blocks | None, size: int, counts: Array | None) 
     if kind is Kind.EVENTS and counts is not None:
         if int(counts.sum()) != size:
             raise UsageError(f"counts sum to {int(counts.sum())}, columns have {size} values")
+        if (most := int(counts.max(initial=0))) > MOST_OBJECTS:
+            raise UsageError(f"an event has {most} objects, more than a network's {MOST_OBJECTS}")
         return Layout.of(counts)
     return Layout.table(size)
+
+
+def _blocks(frame: tuple[int, ...], block: tuple[int, ...]) -> Blocks:
+    """Return how frames are cut; raises UsageError if they cannot be cut so."""
+    try:
+        return Blocks(frame, block)
+    except Corrupt as error:
+        raise UsageError(str(error)) from None
+
+
+def _check_frames(data: Data, frame: tuple[int, ...]) -> None:
+    """Raise UsageError unless arrays by column are flat, or whole frames of this shape."""
+    for name, values in data.items() if isinstance(data, Mapping) else ():
+        if values.size % math.prod(frame) or values.shape[1:] not in ((), frame):
+            raise UsageError(f"{name!r} has the shape {values.shape}, not frames of {frame}")
 
 
 def _columns(data: Data, names: Sequence[str]) -> list[Array]:
@@ -181,7 +214,12 @@ def _columns(data: Data, names: Sequence[str]) -> list[Array]:
         lacking = [name for name in names if name not in data]
         if lacking:
             raise UsageError(f"the data have no column {lacking[0]!r}, which the model needs")
-        return [np.ascontiguousarray(data[name]).reshape(-1) for name in names]
+        values = [np.ascontiguousarray(data[name]).reshape(-1) for name in names]
+        for name, column in zip(names, values, strict=True):
+            if column.size != values[0].size:
+                raise UsageError(f"{name!r} has {column.size} values, {names[0]!r} has "
+                                 f"{values[0].size}")  # fmt: skip
+        return values
     if data.ndim != 2 or data.shape[1] != len(names):
         raise UsageError(f"data of shape {data.shape} are not rows of {len(names)} columns")
     return [np.ascontiguousarray(data[:, i]) for i in range(len(names))]
