@@ -367,9 +367,11 @@ def learned(result: Result) -> str:
         for row in whole.values()
     ]
     most, columns = max(row["worst_column"] for row in whole.values())
+    more = f"over {most:.2%} more than" if most > 0 else "more than"
     said.append(
-        f"No column takes over {max(most, 0):.2%} (and 64 bytes) more than its payload without a "
-        f"model ({columns}); columns that are coded with each other's help count together."
+        f"No column takes {more} its payload without a model and 64 bytes"
+        + (f" ({columns}); " if most > 0 else "; ")
+        + "columns that are coded with each other's help count together."
     )
     return f"{shown}\n\n" + _listed(said)
 
