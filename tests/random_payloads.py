@@ -89,6 +89,7 @@ class Maker:
             options += [1] * 6
         if depth < 9:
             options += [6] * 6 if dtype.kind == "b" else [5] * 2
+            options += [14] * 2 * (dtype.kind in "iu")
             options += [7] * 2 * (n > 0) + [9] * 2 * bool(fitting)
         code = self.pick(options)
         if code == 0:
@@ -112,6 +113,8 @@ class Maker:
             body += sized(self.exact(distinct.view(dtype), parents, depth + 1))
             width = "u1" if len(distinct) <= 256 else "<u2"
             body += self.exact(ranks.astype(width), parents, depth + 1)
+        elif code == 14:
+            body = self.residuals(x, parents, depth)
         else:
             position, hidden, seen, rest = self.mask(n, parents, fitting)
             value = x[~seen][:1] if not seen.all() else np.zeros(1, dtype)
@@ -120,6 +123,24 @@ class Maker:
             body = varint(position) + hidden + value.tobytes()
             body += self.exact(x[seen], rest, depth + 1)
         return bytes([code]) + body
+
+    def residuals(self, x: Array, parents: Parents, depth: int) -> bytes:
+        """Return the body of residuals of integers."""
+        sizes: list[int] = []
+        rows = len(x)
+        while len(sizes) < 7 and self.g.random() < 0.7:
+            sizes.append(self.pick([d for d in (1, 2, 3, 5, rows) if d and rows % d == 0]))
+            rows //= sizes[-1]
+        times = [self.pick([0, 0, 1, 1, 2, 7]) for _ in range(1 + len(sizes))]
+        whole = bits(x).reshape(rows, *sizes)
+        for dimension, often in enumerate(times):
+            for _ in range(often):
+                whole = np.diff(whole, axis=dimension, prepend=whole.dtype.type(0))
+        reverse = self.g.random() < 0.5
+        stored = (whole.T if reverse else whole).reshape(-1)
+        stored = np.where(stored >> (8 * x.itemsize - 1), ~(stored << 1), stored << 1)
+        head = bytes([len(sizes) + 8 * reverse]) + b"".join(map(varint, sizes)) + bytes(times)
+        return head + self.exact(stored, parents, depth + 1)
 
     def mask(
         self, n: int, parents: Parents, fitting: list[int]

@@ -523,6 +523,29 @@ def masked(
     return values
 
 
+def lorenzo(body: Cursor, dtype: Any, n: int, _: Any, inner: Inner, *__: Any) -> Array:
+    require(dtype.kind in "iu", "residuals of what are no integers")
+    head = body.byte()
+    require(head < 16, "unknown bits")
+    sizes = [body.varint() for _ in range(head & 7)]
+    times = [body.byte() for _ in range(1 + len(sizes))]
+    require(max(times) <= 7, "too many differences")
+    cells = math.prod(sizes)
+    require(1 <= cells <= 2**30 and n % cells == 0, "no whole number of rows")
+    stored = inner(body.rest(), np.dtype(f"<u{dtype.itemsize}"), n)
+    whole = (stored >> 1) ^ (0 - (stored & 1))
+    shape = [n // cells, *sizes]
+    if head & 8:
+        whole = whole.reshape(shape[::-1]).transpose()
+    whole = whole.reshape(shape).copy()
+    for dimension, often in enumerate(times):
+        along = np.moveaxis(whole, dimension, 0)
+        for _ in range(often):
+            for i in range(1, len(along)):
+                along[i] += along[i - 1]
+    return whole.reshape(n).view(dtype)
+
+
 # ---------------------------------------------------------------- 7.3 grid
 
 
@@ -993,7 +1016,7 @@ def split(body: Cursor, dtype: Any, n: int, parents: Parents, inner: Inner, *_: 
 
 CODECS: list[Callable[..., Array]] = [
     raw, constant, pco, zstd, from_raw_lzma, shuffle, flags, rank, copy, masked, grid, learned,
-    predicted, split,
+    predicted, split, lorenzo,
 ]  # fmt: skip
 
 

@@ -312,6 +312,21 @@ def test_columns_of_an_npz_file(tmp_path: Path) -> None:
     assert said.bounds[list(said.names).index("x")] == "abs 0.01"
 
 
+@pytest.mark.parametrize("bound", ["exact", "abs 1e-3", "rel 1e-3"])
+def test_grids_of_an_npz_file(tmp_path: Path, bound: str) -> None:
+    source, target = tmp_path / "x.npz", tmp_path / "x.baler"
+    t, x, y = np.meshgrid(*(np.linspace(0, 3, n) for n in (12, 20, 30)), indexing="ij")
+    walk = np.cumsum(np.random.default_rng(5).integers(-2, 3, (12, 600)), 0)
+    np.savez(
+        source,
+        allow_pickle=False,
+        f=2 + np.sin(t + x * y),
+        k=walk + 999 * np.sin(np.arange(600)).astype(int),
+    )
+    baler.compress(source, target, bounds={"f": bound})
+    assert both_agree(target.read_bytes()).met["codec 14"]
+
+
 @pytest.mark.parametrize("policy", [None, NANO], ids=["exact", "nano"])
 @pytest.mark.parametrize("chunk_size", ["64 MB", "1 MB"])
 def test_example_events(tmp_path: Path, policy: Path | None, chunk_size: str) -> None:
@@ -376,6 +391,7 @@ def test_random_payloads() -> None:
         met += used
     parts = {"codec": 11, "lattice": 6, "formula": 33}
     assert all(met[f"{part} {code}"] for part, codes in parts.items() for code in range(codes))
+    assert met["codec 14"]
 
 
 def test_damaged_payloads_are_refused_by_both_or_none() -> None:

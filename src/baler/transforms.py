@@ -1,4 +1,4 @@
-"""Exact, invertible steps on arrays: bytes by significance."""
+"""Exact, invertible steps on arrays: bytes by significance, signs in the lowest bit."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def unshuffled(octets: npt.NDArray[np.uint8], dtype: np.dtype[Any]) -> Array:
     """Invert `shuffled`."""
     rows = octets.reshape(dtype.itemsize, -1).T
     return np.ascontiguousarray(rows).reshape(-1).view(dtype)
+
+
+def folded(values: Array) -> Array:
+    """Return unsigned integers whose highest bit is a sign so that those near 0 are small."""
+    return (values << 1) ^ -(values >> (8 * values.itemsize - 1))
+
+
+def unfolded(values: Array) -> Array:
+    """Invert `folded`."""
+    return (values >> 1) ^ -(values & 1)

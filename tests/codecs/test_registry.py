@@ -18,6 +18,7 @@ from baler.errors import Corrupt
 CODES = {
     0: "raw", 1: "constant", 2: "pco", 3: "zstd", 4: "lzma", 5: "shuffle", 6: "flags", 7: "rank",
     8: "copy", 9: "masked", 10: "grid", 11: "learned", 12: "predicted", 13: "split",
+    14: "lorenzo",
 }  # fmt: skip
 NAMES = ["same", "sum", "difference", "product", "ratio", "scaled", "opposite", "corrected",
          "norm2", "norm3", "energy", "energy of mass", "rest", "rest of three", "rest of four",
@@ -152,8 +153,9 @@ def test_integers_at_the_end_of_their_range_are_predicted(dtype: str) -> None:
 
 
 DECODING = ("codecs/grid.py", "codecs/plain.py", "codecs/reshape.py", "codecs/contextual.py",
-            "codecs/base.py", "codecs/formulas.py", "quantise/dither.py", "quantise/logarithm.py",
-            "quantise/elementary.py", "quantise/lattice.py", "transforms.py")  # fmt: skip
+            "codecs/base.py", "codecs/formulas.py", "codecs/lorenzo.py", "quantise/dither.py",
+            "quantise/logarithm.py", "quantise/elementary.py", "quantise/lattice.py",
+            "transforms.py")  # fmt: skip
 INEXACT = {"exp", "exp2", "log", "log2", "log10", "power", "pow", "sin", "cos", "tan", "tanh",
            "cbrt", "hypot", "expm1", "log1p", "sum", "dot", "matmul", "mean"}  # fmt: skip
 

@@ -22,6 +22,7 @@ from baler.codecs import decode, describe, encode
 from baler.codecs.contextual import encode_copy, masked_head
 from baler.codecs.formulas import FORMULAS
 from baler.codecs.grid import encode_grid
+from baler.codecs.lorenzo import encode_lorenzo
 from baler.codecs.plain import encode_constant, encode_lzma, encode_pco, encode_raw, encode_zstd
 from baler.codecs.reshape import encode_flags, encode_rank, encode_shuffle
 from baler.codecs.search import Search
@@ -92,6 +93,13 @@ def plain_cases() -> Iterator[Case]:
         yield Case(f"rank_{dtype[1:]}", encode_rank(few, inner), dtype, 500)
     many = (np.arange(700) * 997 % 700).astype("<i8") * -1_000_000_007
     yield Case("rank_i8", encode_rank(many, inner), "<i8", 700)
+    grid = (np.arange(4)[:, None, None] * np.arange(5)[:, None] + np.arange(6)) ** 2
+    for dtype in ("<i8", "<u2", "|i1"):
+        numbers = grid.astype(dtype)
+        numbers[1, 2, 3:5] = np.iinfo(dtype).min, np.iinfo(dtype).max
+        for times, reverse in (((1, 1, 1), False), ((1, 0, 2), True)):
+            name = f"lorenzo_{dtype[1:]}{'_reversed' * reverse}"
+            yield Case(name, encode_lorenzo(numbers, times, inner, reverse=reverse), dtype, N)
     yield Case("flags", encode_flags(smooth(4, 77) > 0, inner), "|b1", 77)
     yield Case("zstd_zeros", encode_zstd(np.zeros(1000, "<f4"), 1), "<f4", 1000)
 

@@ -113,24 +113,28 @@ GRID = Schema(
 
 
 def frames(entries: int, seed: int) -> Chunk:
-    """Return frames of two fields that say the same but for their sign and a little noise."""
+    """Return frames of two fields that say the same but for their sign and a little noise.
+
+    Both are sums of two tiles of 3 by 4 cells that repeat, and that have nothing smooth in them.
+    """
     random = np.random.default_rng(seed)
-    y, x = np.mgrid[0:6, 0:8] / 8
-    wave = np.sin(2 * x + y + random.uniform(0, 6, entries)[:, None, None])
+    tiles = np.random.default_rng(0).uniform(-1, 1, (2, 3, 4))
+    y, x = np.mgrid[0:6, 0:8]
+    wave = np.tensordot(random.uniform(-1, 1, (entries, 2)), tiles[:, y % 3, x % 4], 1)
     noise = 0.001 * random.normal(size=(2, entries, *FRAME))
     u, v = (wave + noise[0]).astype(F4), (-wave + noise[1]).astype(F4)
     return Chunk(entries, {"u": u.reshape(-1), "v": v.reshape(-1), "t": np.arange(entries) / 10})
 
 
 def grid_model() -> LatentModel:
-    """Return a model of blocks of 4 by 4 cells of two frames, which are four latents."""
+    """Return a model of blocks of 3 by 4 cells of two frames, which are four latents."""
     views = tuple(View(name, F4, Scale.LINEAR, 0.0, 0.7) for name in "uv")
-    blocks = Blocks(FRAME, (2, 4, 4))
+    blocks = Blocks(FRAME, (2, 3, 4))
     channels = [view.real(frames(40, 9).columns[view.column])[0] for view in views]
-    x = blocks.cut(np.concatenate(channels, 1)).reshape(-1, 64)
+    x = blocks.cut(np.concatenate(channels, 1)).reshape(-1, 48)
     basis = np.linalg.svd(x, full_matrices=False)[2][:4]
-    there = (Input((), Level.OBJECT, (2, 4, 4, 2)), Reshape((0,), (64,)), _matrix(basis, 1))
-    back = (Input((), Level.OBJECT, (4,)), _matrix(basis.T, 0), Reshape((1,), (2, 4, 4, 2)))
+    there = (Input((), Level.OBJECT, (2, 3, 4, 2)), Reshape((0,), (48,)), _matrix(basis, 1))
+    back = (Input((), Level.OBJECT, (4,)), _matrix(basis.T, 0), Reshape((1,), (2, 3, 4, 2)))
     steps = (np.full(4, 200, np.int64),)
     networks = Network(back, (2,)), Network(there, (2,))
     return LatentModel(Kind.GRID, "", views, networks[0], steps, blocks, networks[1])

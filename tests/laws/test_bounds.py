@@ -166,7 +166,7 @@ def test_the_bound_holds_for_whatever_is_drawn(data: st.DataObject) -> None:
         hidden, value = parents[1][:1], values[:1]
         values[same_bits(parents[1], hidden.repeat(size))] = value[0]
         masks = (Mask(1, hidden.tobytes(), value.tobytes()),)
-    recipe = ColumnRecipe(bound, (4, 0, 1, 2), predictions, masks, data.draw(st.booleans()))
+    recipe = ColumnRecipe(bound, (4, 0, 1, 2), predictions, masks, dither=data.draw(st.booleans()))
     check(values, recipe, parents.__getitem__, solid=data.draw(st.booleans()))
 
 

@@ -14,9 +14,20 @@ from baler.codecs import decode, describe, encode
 from baler.core.bounds import Absolute, Exact, Sigma, same_bits
 from baler.core.chunk import Array, Chunk, check_chunk, empty_chunk
 from baler.core.recipe import ColumnRecipe, Recipe, decoding_order
-from baler.core.schema import DTYPES, Column, Schema
+from baler.core.schema import (
+    DTYPES,
+    Column,
+    Field,
+    Fixed,
+    Leaf,
+    List,
+    Node,
+    Option,
+    Record,
+    Schema,
+)
 from baler.planning import Policy, plan
-from baler.planning.plan import BLOCK, PREDICTIONS, SMALL
+from baler.planning.plan import BLOCK, PREDICTIONS, SMALL, row_shapes
 
 RNG = np.random.default_rng(1)
 N = 3000
@@ -331,3 +342,43 @@ def test_every_dtype_has_a_plan(name: str) -> None:
     rng = np.random.default_rng(4)
     values = rng.integers(0, 2, 500).astype(name)
     planned({"a": values, "b": values.copy(), "c": values[::-1].copy()})
+
+
+def test_rows_have_the_shapes_of_their_fields() -> None:
+    def nested(*sizes: int) -> Node:
+        node: Node = Leaf("x")
+        for size in reversed(sizes):
+            node = Fixed(size, node)
+        return node
+
+    def shape(node: Node, width: int) -> tuple[int, ...]:
+        column = Column("x", np.dtype("<f4"), None, width)
+        counts = tuple(Column(name, np.dtype("<i4")) for name in ("n", "mask"))
+        return row_shapes(Schema((*counts, column), (Field("x", node),)))["x"]
+
+    assert shape(Leaf("x"), 1) == ()
+    assert shape(nested(50, 40), 2000) == (50, 40)
+    assert shape(nested(1, 50, 1, 1, 40), 2000) == (50, 40)
+    assert shape(nested(1, 1), 1) == ()
+    assert shape(nested(3, 0), 0) == (3, 0)
+    assert shape(List("n", nested(3)), 3) == (3,)
+    assert shape(Fixed(9, List("n", nested(3, 2))), 6) == (3, 2)
+    assert shape(Fixed(9, Option("mask", nested(2))), 2) == (2,)
+    assert shape(Fixed(4, Record((("a", nested(5)),))), 20) == (4, 5)
+    assert shape(nested(2, 2, 2, 2, 2, 2, 3), 192) == (2, 2, 2, 2, 2, 2, 3)
+    assert shape(nested(2, 2, 2, 2, 2, 2, 3, 5), 960) == (2, 2, 2, 2, 2, 2, 15)
+    without = Schema((Column("x", np.dtype("<f4"), None, 6), Column("y", np.dtype("<f4"))), ())
+    assert row_shapes(without) == {"x": (6,), "y": ()}
+
+
+def test_shapes_are_planned_and_used() -> None:
+    rng = np.random.default_rng(4)
+    values = np.cumsum(rng.normal(size=(50, 300)), 0).astype("<f4").reshape(-1)
+    schema = Schema(
+        (Column("x", values.dtype, None, 300), Column("y", np.dtype("<f4"))),
+        (Field("x", Fixed(20, Fixed(15, Leaf("x")))), Field("y", Leaf("y"))),
+    )
+    chunk = Chunk(50, {"x": values, "y": values[:50]})
+    recipe = plan(schema, chunk, Policy.of({"x": "abs 0.01"}))
+    assert [column.shape for column in recipe.columns] == [(20, 15), ()]
+    assert "lorenzo" in check(schema, chunk, recipe)["x"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -82,7 +83,10 @@ class _Encoder:
 
     @property
     def search(self) -> Search:
-        return Search(solid=self.solid)
+        cells = math.prod(self.recipe.shape)
+        if cells <= 1 or self.values.size % cells:
+            return Search(solid=self.solid)
+        return Search(solid=self.solid, shape=(self.values.size // cells, *self.recipe.shape))
 
     @property
     def bound(self) -> Bound:
@@ -133,7 +137,7 @@ class _Encoder:
         rest = replace(
             self,
             values=self.values[shown],
-            recipe=replace(self.recipe, masks=()),
+            recipe=replace(self.recipe, masks=(), shape=()),
             context=selected(self.context, shown),
         )
         return masked_head(parent, hidden, value, mask.parent) + rest.payload()
@@ -159,7 +163,7 @@ class _Encoder:
         part = replace(
             self,
             values=self.values[run],
-            recipe=replace(self.recipe, predictions=hints, masks=()),
+            recipe=replace(self.recipe, predictions=hints, masks=(), shape=()),
             context=lambda position: self.context(position)[run],
         )
         return self.search.cost(part.payload())
@@ -167,6 +171,8 @@ class _Encoder:
     def exact(self) -> bytes:
         lattice = Bits(0) if self.values.dtype.kind == "f" else Integers()
         payloads = list(self.predicted(lattice, None, None))
+        if self.search.shape and not self.suffices(payloads):
+            payloads += self.on(lattice, None, None, None)
         if not self.suffices(payloads):
             payloads.insert(0, self.search.smallest(self.values))
         return min(payloads, key=self.search.cost)

@@ -6,6 +6,7 @@ fares), so that a dense column costs little more than one run of pcodec.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from baler.codecs.grid import encode_grid
+from baler.codecs.lorenzo import MAX_TIMES, encode_lorenzo, residuals
 from baler.codecs.plain import encode_constant, encode_lzma, encode_pco, encode_raw, encode_zstd
 from baler.codecs.reshape import (
     MAX_RANKS,
@@ -30,6 +32,8 @@ from baler.transforms import shuffled
 
 Array = npt.NDArray[Any]
 Way = Callable[[Array], bytes | None]
+Choice = tuple[int, ...]
+"""Of residuals: how often along each dimension, and 0 or 1 for their order."""
 
 SAMPLE = 1 << 13
 """Values that ways are tried on."""
@@ -39,6 +43,8 @@ CLOSE = 1.01
 """A second way is tried on the whole array if its cost on the sample was within this factor."""
 LZMA_BYTES = 1 << 16
 """LZMA, slow to decode, is tried on arrays up to this size."""
+BOX = 1 << 16
+"""Values, in the middle of an array of several dimensions, that residuals are tried on."""
 MISLED = 1.2
 """A payload that is so much larger than its sample promised has to be smaller than a dense one."""
 
@@ -48,8 +54,10 @@ class Search:
     """How hard to look. ``solid`` payloads are left plain, to be compressed with their group."""
 
     solid: bool = False
+    shape: tuple[int, ...] = ()  # of an array of several dimensions, entries first
     ranked: bool = False  # whether the array already is one of ranks or symbols
     thorough: bool = True  # or just to learn which way is best
+    slow_bytes: int = LZMA_BYTES  # the largest array that LZMA and the like are tried on
 
     def smallest(self, values: Array) -> bytes:
         """Return the smallest payload found for an array, exactly.
@@ -104,11 +112,35 @@ class Search:
 
     def inner(self, values: Array) -> bytes:
         """Return the payload of an array that a codec made: no ranks of ranks."""
-        return replace(self, ranked=True).smallest(values)
+        return replace(self, ranked=True, shape=()).smallest(values)
 
     def symbols(self, values: Array) -> bytes:
         """Return the payload of lattice symbols, which may well be few and ranked."""
-        return replace(self, ranked=False).smallest(values)
+        plain = replace(self, ranked=False, shape=())
+        payloads: list[bytes | None] = [plain.smallest(values)]
+        if self.thorough and self.shape and values.size == math.prod(self.shape):
+            payloads.append(plain.residuals(values.reshape(self.shape)))
+        return self.cheapest(dict(enumerate(payloads)))[0][2]
+
+    def residuals(self, values: Array) -> bytes | None:
+        """Return a payload of residuals, of those that are best on a sample; None if none are."""
+        quick = replace(self, thorough=False)
+        sample = middle(values)
+
+        def trial(choice: Choice) -> int:
+            *times, reverse = choice
+            return self.cost(encode_lorenzo(sample, times, quick.smallest, reverse=bool(reverse)))
+
+        def magnitude(choice: Choice) -> float:
+            return float(np.log2(1.0 + residuals(sample, choice[:-1])).sum())
+
+        limits = (*(MAX_TIMES,) * sample.ndim, 1)
+        start, _ = climbed((0,) * len(limits), magnitude, limits)
+        (*times, reverse), cost = climbed(start, trial, limits)
+        if cost > CLOSE * self.cost(quick.smallest(sample.reshape(-1))):
+            return None
+        thorough = replace(self, slow_bytes=16 * LZMA_BYTES)
+        return encode_lorenzo(values, times, thorough.smallest, reverse=bool(reverse))
 
     def lz(self, sample: Array, dense: int) -> list[Way]:
         """Return LZ ways for bytes as they are and by planes, if a quick test speaks for them."""
@@ -127,7 +159,7 @@ class Search:
         """Return a zstd payload, or an LZMA one if the array is small and that saves 2 %."""
         if not self.thorough:
             return encode_zstd(values, 9)
-        small = values.nbytes <= LZMA_BYTES
+        small = values.nbytes <= self.slow_bytes
         payload = encode_zstd(values, 19 if small else 12)
         if small and len(other := encode_lzma(values)) < 0.98 * len(payload):
             return other
@@ -173,6 +205,35 @@ def excerpt(values: Array, size: int = SAMPLE) -> Array:
     run = size // 4
     starts = np.linspace(0, values.size - run, 4).astype(np.int64)
     return np.concatenate([values[start : start + run] for start in starts])
+
+
+def middle(values: Array, size: int = BOX) -> Array:
+    """Return a box of at most so many values, cut out of an array where it is longest."""
+    shape = list(values.shape)
+    while math.prod(shape) > size:
+        longest = shape.index(max(shape))
+        shape[longest] = (shape[longest] + 1) // 2
+    starts = [(whole - part) // 2 for whole, part in zip(values.shape, shape, strict=True)]
+    return values[tuple(slice(at, at + part) for at, part in zip(starts, shape, strict=True))]
+
+
+def climbed(
+    choice: Choice, cost: Callable[[Choice], float], limits: Choice
+) -> tuple[Choice, float]:
+    """Return a choice none of whose neighbours costs less, and its cost; each number is limited."""
+    least = cost(choice)
+    while True:
+        near = [
+            (*choice[:i], number, *choice[i + 1 :])
+            for i, limit in enumerate(limits)
+            for number in (choice[i] - 1, choice[i] + 1)
+            if 0 <= number <= limit
+        ]
+        costs = [cost(neighbour) for neighbour in near]
+        if min(costs) >= least:
+            return choice, least
+        least = min(costs)
+        choice = near[costs.index(least)]
 
 
 def is_constant(values: Array) -> bool:

@@ -41,6 +41,7 @@ class ColumnRecipe:
     masks: tuple[Mask, ...] = ()  # encoder only
     split: bool = False  # encoder only: whether there are classes of uncertainty to split by
     dither: bool = False  # encoder only; payloads say themselves whether they are dithered
+    shape: tuple[int, ...] = ()  # encoder only: sizes of the dimensions of a row
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from baler.codecs.lorenzo import MAX_DIMENSIONS
 from baler.codecs.search import excerpt
 from baler.core.bounds import Bound, Free, Range
 from baler.core.chunk import Chunk
 from baler.core.recipe import ColumnRecipe, Group, Prediction, Recipe, decoding_order
-from baler.core.schema import Column, Schema
+from baler.core.schema import Column, Fixed, Leaf, List, Node, Option, Record, Schema
 from baler.entropy.lz import zstd_compress
 from baler.errors import UsageError
 from baler.planning.derived import Proposal, derived
@@ -63,12 +65,14 @@ def plan(schema: Schema, chunk: Chunk, policy: Policy, learned: Sequence[Group] 
     predicted = _accepted(proposals, needs, _Together(schema, learned))
     for i, parent in copied.items():
         predicted[i] = [Prediction("same", (parent,))]
+    shapes = row_shapes(schema)
     recipes = [
         ColumnRecipe(
             bound,
             parents=(*sigmas[i], *sorted(needs[i] - set(sigmas[i]))),
             predictions=tuple(predicted.get(i, ())),
             masks=(masked[i],) if i in masked else (),
+            shape=shapes[schema.columns[i].name],
             dither=policy.dither,
         )
         for i, bound in enumerate(bounds)
@@ -76,6 +80,34 @@ def plan(schema: Schema, chunk: Chunk, policy: Policy, learned: Sequence[Group] 
     joint = {i for group in learned for i in group.columns}
     alone = [i for i in range(len(bounds)) if i not in joint]
     return Recipe(tuple(recipes), (*groups(schema.columns, arrays, bounds, alone), *learned))
+
+
+def row_shapes(schema: Schema) -> dict[str, tuple[int, ...]]:
+    """Return for each column the sizes of its rows' dimensions, none if rows are single values.
+
+    A payload knows only so many dimensions: the last of more are taken as one.
+    """
+    shapes: dict[str, tuple[int, ...]] = {c.name: (c.width,) for c in schema.columns}
+
+    def visit(node: Node, shape: tuple[int, ...]) -> None:
+        match node:
+            case Leaf(column):
+                shapes[column] = shape
+            case Fixed(size, content):
+                visit(content, (*shape, size))
+            case List(_, content) | Option(_, content):
+                visit(content, ())
+            case Record(fields):
+                for _, content in fields:
+                    visit(content, shape)
+
+    for field in schema.fields:
+        visit(field.node, ())
+    for name, shape in shapes.items():
+        long = tuple(size for size in shape if size != 1)
+        last = long[MAX_DIMENSIONS - 2 :]
+        shapes[name] = long[: MAX_DIMENSIONS - 2] + ((math.prod(last),) if last else ())
+    return shapes
 
 
 class _Together:
