@@ -138,6 +138,7 @@ def both(data: bytes, model: bytes | None = None) -> Any:
 def _all_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave every column to the network, however bad that is."""
     monkeypatch.setattr("baler.container.choosing.CLEAR", float("inf"))
+    monkeypatch.setattr("baler.container.choosing.SURE", float("inf"))
     monkeypatch.setattr("baler.container.choosing.MOST_VERBATIM", 1.0)
     monkeypatch.setattr("baler.container.choosing.LANE", 20)
 

@@ -332,6 +332,7 @@ def test_uncertainties_are_given_to_columns_that_are(
 ) -> None:
     """With a dithered ``Jet_d0``, and if all else is learned at any price."""
     monkeypatch.setattr("baler.container.choosing.CLEAR", float("inf"))
+    monkeypatch.setattr("baler.container.choosing.SURE", float("inf"))
     with Reader(learn()) as reader:
         assert coded(reader)["Jet_ptErr"] == 2
         check(reader, chunks)
@@ -349,6 +350,7 @@ def test_values_that_the_axis_does_not_have_are_verbatim(
     learn: Learn, chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("baler.container.choosing.CLEAR", float("inf"))
+    monkeypatch.setattr("baler.container.choosing.SURE", float("inf"))
     columns = dict(chunks[0].columns)
     strange = columns["Jet_phi"].copy()
     strange[5:8] = np.nan, -np.inf, 3e38

@@ -38,6 +38,7 @@ def learned(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> by
     path = tmp_path / "learned.baler"
     with monkeypatch.context() as patch:
         patch.setattr("baler.container.choosing.CLEAR", float("inf"))
+        patch.setattr("baler.container.choosing.SURE", float("inf"))
         with Writer(path, fitted.SCHEMA, recipe, model=UsedModel(model)) as writer:
             writer.write(chunk)
     return path.read_bytes()
