@@ -30,7 +30,7 @@ from baler.container import Reader, UsedModel, Writer
 from baler.core.bounds import Absolute, Bound
 from baler.core.chunk import Chunk
 from baler.core.schema import Column, Field, Leaf, Schema
-from baler.evaluate.events import Events, events_of, policy_of
+from baler.evaluate.events import Events, events_of
 from baler.evaluate.result import Evaluation, Score
 from baler.evaluate.run import evaluate
 from baler.evaluate.spread import Spread
@@ -310,7 +310,7 @@ def sizes_of(
     schema: Schema, chunk: Chunk, bounds: Mapping[str, Bound], model: Any
 ) -> dict[str, int]:
     """Return the bytes of each column in a file that refers to a model, read back and verified."""
-    policy = policy_of(bounds)
+    policy = Policy.of_columns(bounds)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.baler"
         groups = () if model is None else learned_groups(model, schema, policy)[0]

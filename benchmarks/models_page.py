@@ -8,7 +8,7 @@ the text.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import click
 import families
 import record
-from page import SECTION, provenance, table
+from page import Writer, fill, table
 
 from baler.evaluate.report.style import BOUNDED
 from baler.evaluate.result import Evaluation, Point
@@ -36,25 +36,14 @@ Result = Mapping[str, Any]
 @click.option("--check", is_flag=True, help="Write nothing; fail if the page is not up to date.")
 def main(results: Path, page: Path, check: bool) -> None:
     """Bring the page, and its plots, up to date."""
-    before = page.read_text("utf-8")
-    after = SECTION.sub(lambda found: found[1] + section(found["name"], results) + found[3], before)
-    if check:
-        if after != before:
-            raise click.ClickException(f"{page.name} is not what the results give")
-        return
-    page.write_text(after, "utf-8")
-    if page == PAGE:
+    fill(page, results, writer, check=check)
+    if page == PAGE and not check:
         draw(results)
 
 
-def section(name: str, results: Path) -> str:
-    """Return what stands between two markers."""
-    writer = next(WRITERS[stem] for stem in WRITERS if name.startswith(stem))
-    path = results / f"{name}.json"
-    if not path.exists():
-        return "\nNot measured yet.\n\n"
-    result = record.load(path)
-    return f"\n{writer(result)}\n\n{provenance(result)}\n\n"
+def writer(name: str) -> Writer:
+    """Return what writes the section of a name."""
+    return next(WRITERS[stem] for stem in WRITERS if name.startswith(stem))
 
 
 def draw(results: Path) -> None:
@@ -322,7 +311,7 @@ def listed(sentences: Iterator[str] | Sequence[str]) -> list[str]:
     return [f"* {sentence}" for sentence in sentences]
 
 
-WRITERS: Mapping[str, Callable[[Result], str]] = {
+WRITERS: Mapping[str, Writer] = {
     "families-jets": jets,
     "families-points": points,
     "families-grid": grid,

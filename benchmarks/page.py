@@ -7,6 +7,7 @@ results give. With --check nothing is written, and the exit code is 1 if anythin
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ PAGE = record.HERE.parent / "docs" / "benchmarks.md"
 SECTION = re.compile(r"(<!-- (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Result = Mapping[str, Any]
+Writer = Callable[[Result], str]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,27 +28,29 @@ Result = Mapping[str, Any]
 @click.option("--check", is_flag=True, help="Write nothing; fail if the page is not up to date.")
 def main(results: Path, page: Path, check: bool) -> None:
     """Bring the tables of the page up to date."""
+    fill(page, results, lambda name: WRITERS[name.split("-")[0]], check=check)
+
+
+def fill(page: Path, results: Path, writer: Callable[[str], Writer], *, check: bool) -> None:
+    """Make all sections of a page anew; with ``check`` only see whether that changes anything.
+
+    ``writer`` gives what writes the section of a name.
+    """
+
+    def section(name: str) -> str:
+        path = results / f"{name}.json"
+        if not path.exists():
+            return "\nNot measured yet.\n\n"
+        result = record.load(path)
+        return f"\n{writer(name)(result)}\n\n{provenance(result)}\n\n"
+
     before = page.read_text("utf-8")
-    after = filled(before, results)
-    if check:
-        if after != before:
-            raise click.ClickException(f"{page.name} is not what the results give; run page.py")
-        return
-    page.write_text(after, "utf-8")
-
-
-def filled(page: str, results: Path) -> str:
-    """Return the text of the page with all sections made anew."""
-    return SECTION.sub(lambda found: found[1] + section(found["name"], results) + found[3], page)
-
-
-def section(name: str, results: Path) -> str:
-    """Return what stands between two markers."""
-    path = results / f"{name}.json"
-    if not path.exists():
-        return "\nNot measured yet.\n\n"
-    result = record.load(path)
-    return f"\n{WRITERS[name.split('-')[0]](result)}\n\n{provenance(result)}\n\n"
+    after = SECTION.sub(lambda found: found[1] + section(found["name"]) + found[3], before)
+    if not check:
+        page.write_text(after, "utf-8")
+    elif after != before:
+        script = Path(sys.argv[0]).name
+        raise click.ClickException(f"{page.name} is not what the results give; run {script}")
 
 
 def provenance(result: Result) -> str:
@@ -418,7 +422,7 @@ def _speed(speed: float | None) -> str:
     return "" if speed is None else f"{speed:,.0f}" if speed >= 99.5 else f"{speed:.1f}"
 
 
-WRITERS: Mapping[str, Callable[[Result], str]] = {
+WRITERS: Mapping[str, Writer] = {
     "bounded": bounded,
     "exact": exact,
     "roundtrip": roundtrip,

@@ -30,7 +30,7 @@ from baler.evaluate.candidates import (
     on_grid,
     peers,
 )
-from baler.evaluate.events import Events, events_of, policy_of, scaled
+from baler.evaluate.events import Events, events_of, scaled
 from baler.evaluate.peers import BOUNDED, REFERENCE
 from baler.evaluate.report.choice import common_rate, nearest, shown
 from baler.evaluate.result import Evaluation
@@ -231,7 +231,7 @@ def test_bounds_by_range_are_resolved_once(tmp_path: Path) -> None:
     events = events_of(write(tmp_path / "t.npz"), policy)
     bound = events.bounds["x"]
     assert isinstance(bound, Absolute)
-    assert policy_of(events.bounds).rules == (("x", bound),)
+    assert Policy.of_columns(events.bounds).rules == (("x", bound),)
     assert events.trained.entries == 255
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from baler.container import UsedModel, Writer
+from baler.api.trials import left_out, saved_in_trial
+from baler.container import UsedModel
 from baler.container.latent import Latent
 from baler.core.bounds import Free
 from baler.core.chunk import Chunk, slice_chunk
 from baler.core.recipe import Group, Recipe
 from baler.core.schema import Schema
-from baler.core.size import format_size
 from baler.errors import UsageError
 from baler.latent.latents import pack_latents
 from baler.latent.model import FINEST, MOST_COARSE, LatentModel
@@ -77,9 +75,7 @@ def planned(
     coarse, saved = _smallest(used, schema, recipe, group, trial)
     saved *= entries / trial.entries
     if embedded and saved < len(model.pack()):
-        size, less = format_size(len(model.pack())), format_size(max(0, round(saved)))
-        note = f"the model would take {size} and save about {less}; it is left out"
-        return plan(schema, first, policy), None, (note,)
+        return plan(schema, first, policy), None, (left_out(len(model.pack()), saved),)
     return recipe, UsedModel(model, embedded, name, coarse), ()
 
 
@@ -128,13 +124,10 @@ def _smallest(
     """Return the coarseness that makes a trial smallest, and how many bytes the model saves."""
     names = [schema.columns[at].name for at in group.columns]
     best, saved = FINEST, -1.0
-    with tempfile.TemporaryDirectory(prefix="baler-") as folder:
-        for quarters in (0, 4, 8, 12, -4):
-            model = UsedModel(used.model, embedded=False, coarse=_coarse(quarters))
-            path = Path(folder) / "trial.baler"
-            with Writer(path, schema, recipe, model=model, overwrite=True) as writer:
-                writer.write(trial)
-            found = float(sum(writer.statistics[name].saved_bytes for name in names))
-            if found > saved:
-                best, saved = model.coarse, found
+    for quarters in (0, 4, 8, 12, -4):
+        model = UsedModel(used.model, embedded=False, coarse=_coarse(quarters))
+        by_column = saved_in_trial(schema, recipe, model, trial)
+        found = float(sum(by_column[name] for name in names))
+        if found > saved:
+            best, saved = model.coarse, found
     return best, saved

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from baler.api.latents import Rate, planned
-from baler.container import UsedModel, Writer
+from baler.api.trials import left_out, saved_in_trial
+from baler.container import UsedModel
 from baler.container.context import noting
 from baler.container.joint import own_columns
 from baler.container.layout import MAX_MODEL_BYTES
@@ -128,17 +127,10 @@ def worth_embedding(
     groups, notes = learned_groups(model, schema, policy)
     usable = {group.network for group in groups}
     recipe = plan(schema, trial, policy, groups)
-    with (
-        tempfile.TemporaryDirectory(prefix="baler-") as folder,
-        Writer(
-            Path(folder) / "trial.baler", schema, recipe, model=UsedModel(model, embedded=False)
-        ) as writer,
-    ):
-        writer.write(trial)
+    by_column = saved_in_trial(schema, recipe, UsedModel(model, embedded=False), trial)
     saved = [0.0] * len(model.collections)
     for number in (group.network for group in groups if group.network is not None):
-        names = own_columns(model, number)
-        bytes_saved = sum(writer.statistics[name].saved_bytes for name in names)
+        bytes_saved = sum(by_column[name] for name in own_columns(model, number))
         saved[number] = bytes_saved * entries / trial.entries
 
     def size_of(kept: Sequence[bool]) -> int:
@@ -149,11 +141,7 @@ def worth_embedding(
         return model, ()
     everything = [True] * len(kept)
     if not any(kept):
-        return None, (
-            *notes,
-            f"the model would take {format_size(size_of(everything))} and save about "
-            f"{format_size(max(0, round(sum(saved))))}; it is left out",
-        )
+        return None, (*notes, left_out(size_of(everything), sum(saved)))
     left = [
         net.name for number, (net, keep) in enumerate(zip(model.collections, kept, strict=True))
         if number in usable and not keep

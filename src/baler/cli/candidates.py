@@ -25,8 +25,9 @@ from baler.evaluate.candidates import (
     Setting,
     Told,
 )
-from baler.evaluate.events import Events, policy_of
+from baler.evaluate.events import Events
 from baler.learned.model import Model
+from baler.planning import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,8 @@ def train_model(
         with create_sink(source, events.schema) as sink:
             sink.write(events.trained)
         done = train(
-            source, target, policy=policy_of(bounds), columns=columns, minutes=length.minutes,
-            steps=length.steps, seed=length.seed, progress=progress,
+            source, target, policy=Policy.of_columns(bounds), columns=columns,
+            minutes=length.minutes, steps=length.steps, seed=length.seed, progress=progress,
         )  # fmt: skip
         model = load(target) if done.written else None
         return model if isinstance(model, Model) else None
@@ -128,15 +129,11 @@ def _suffix(schema: Schema) -> str:
     return {"npz": ".npz", "parquet": ".parquet"}.get(str(kind), ".root")
 
 
-@dataclass(frozen=True, slots=True)
-class _Coded:
-    """A member of a family, and what it does not code through a file of ours."""
+@dataclass(frozen=True)
+class _Member:
+    """A trained member of a family."""
 
     trained: Any
-    coded: tuple[Column, ...]
-    others: Schema
-    shape: tuple[int, ...]
-    bounds: Mapping[str, Bound]
 
     @property
     def model_bytes(self) -> int:
@@ -145,6 +142,16 @@ class _Coded:
     @property
     def parameters(self) -> int:
         return int(self.trained.parameters)
+
+
+@dataclass(frozen=True)
+class _Coded(_Member):
+    """A member of a family, and what it does not code through a file of ours."""
+
+    coded: tuple[Column, ...]
+    others: Schema
+    shape: tuple[int, ...]
+    bounds: Mapping[str, Bound]
 
     def code(self, chunk: Chunk) -> Coded:
         """Code the columns of one collection with the family, and all others without a model."""
@@ -179,21 +186,12 @@ def train_family(name: str, length: Length, events: Events, setting: Setting, to
     return _Coded(trained, coded, others, events.shape, events.bounds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounded:
+@dataclass(frozen=True)
+class _Bounded(_Member):
     """A member of a family as the model of a file of ours, which keeps bounds."""
 
-    trained: Any
     schema: Schema
     bounds: Mapping[str, Bound]
-
-    @property
-    def model_bytes(self) -> int:
-        return int(self.trained.model_bytes)
-
-    @property
-    def parameters(self) -> int:
-        return int(self.trained.parameters)
 
     def code(self, chunk: Chunk) -> Coded:
         return untrained.through_a_file(self.schema, chunk, self.bounds, self.trained.model)

@@ -13,7 +13,7 @@ from baler.codecs.search import excerpt, is_constant
 from baler.container.blocks import Contents, apportion
 from baler.container.context import context_of
 from baler.container.encoding import Encoded, encode_checked
-from baler.container.joint import Joint, counted, total_of
+from baler.container.joint import Joint, contents_of
 from baler.container.layout import MAX_JOINT_VALUES, MAX_LANES
 from baler.core.bounds import Exact, same_bits
 from baler.core.chunk import Array
@@ -361,9 +361,7 @@ class GroupEncoder:
                     column, otherwise = layout.learned[at], round(estimates[at])
                     payload = codecs.encode_learned(share, otherwise, column.kept, column.verbatim)
                     columns[at] = Encoded(payload, column.decoded, column.worst, fell_back=False)
-        totals = [total_of(columns[at].decoded) for at in counted(schema, self.joint.group)]
-        payloads = [columns[at].payload for at in members]
-        return EncodedGroup(Contents(payloads, totals, streams), columns)
+        return EncodedGroup(contents_of(schema, self.joint.group, columns, streams), columns)
 
     def comes_back(self, found: EncodedGroup) -> bool:
         """Tell whether the block decodes to what it should, within all bounds.

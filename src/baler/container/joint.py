@@ -10,6 +10,7 @@ import numpy as np
 from baler import codecs
 from baler.container.blocks import Contents
 from baler.container.context import context_of, noting
+from baler.container.encoding import Encoded
 from baler.container.layout import MAX_JOINT_VALUES
 from baler.core.chunk import Array
 from baler.core.recipe import Group, Recipe
@@ -230,10 +231,7 @@ def decode_group(
         network = joint()
         inputs = network.inputs(entries, size, known)
         known.update(network.decode(contents, inputs, size, known, map))
-    for at, total in zip(counted(schema, group), contents.totals, strict=True):
-        with noting(f"in column {schema.columns[at].name!r}"):
-            if total_of(known[at]) != total:
-                raise Corrupt(f"the counts sum to {total_of(known[at])}, not to {total}")
+    check_totals(schema, group, contents, known)
     return {at: known[at] for at in group.columns}
 
 
@@ -241,6 +239,24 @@ def counted(schema: Schema, group: Group) -> list[int]:
     """Return which columns of a group are counts of other columns."""
     names = {column.counts for column in schema.columns}
     return [at for at in group.columns if schema.columns[at].name in names]
+
+
+def contents_of(
+    schema: Schema, group: Group, columns: Mapping[int, Encoded], streams: Sequence[bytes]
+) -> Contents:
+    """Return the contents of the block of a group's columns."""
+    totals = [total_of(columns[at].decoded) for at in counted(schema, group)]
+    return Contents([columns[at].payload for at in group.columns], totals, streams)
+
+
+def check_totals(
+    schema: Schema, group: Group, contents: Contents, decoded: Mapping[int, Array]
+) -> None:
+    """Raise Corrupt if counts that were decoded sum to something else than the block says."""
+    for at, total in zip(counted(schema, group), contents.totals, strict=True):
+        with noting(f"in column {schema.columns[at].name!r}"):
+            if total_of(decoded[at]) != total:
+                raise Corrupt(f"the counts sum to {total_of(decoded[at])}, not to {total}")
 
 
 def total_of(counts: Array) -> int:

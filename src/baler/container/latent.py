@@ -10,7 +10,7 @@ from baler import codecs
 from baler.codecs import Context
 from baler.container.blocks import Contents
 from baler.container.context import context_of, noting
-from baler.container.joint import counted, total_of
+from baler.container.joint import check_totals
 from baler.container.layout import MAX_JOINT_VALUES
 from baler.core.chunk import Array
 from baler.core.recipe import Group, Recipe
@@ -137,10 +137,7 @@ def decode_predicted(
             if codecs.is_predicted(contents.payloads[j]):
                 context = late.found.context(j, at, context)
             known[at] = codecs.decode(contents.payloads[j], column.dtype, size, context)
-    for at, total in zip(counted(schema, group), contents.totals, strict=True):
-        with noting(f"in column {schema.columns[at].name!r}"):
-            if total_of(known[at]) != total:
-                raise Corrupt(f"the counts sum to {total_of(known[at])}, not to {total}")
+    check_totals(schema, group, contents, known)
     return {at: known[at] for at in group.columns}
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from baler import codecs
-from baler.container.blocks import Contents, apportion
+from baler.container.blocks import apportion
 from baler.container.choosing import EncodedGroup
 from baler.container.context import context_of
 from baler.container.encoding import Encoded, encode_checked, worst_of
-from baler.container.joint import counted, total_of
+from baler.container.joint import contents_of
 from baler.container.latent import Latent, Prediction
 from baler.core.bounds import Exact, Free
 from baler.core.chunk import Array
@@ -22,8 +21,7 @@ from baler.core.recipe import Prediction as Hint
 from baler.errors import FormatError
 from baler.latent.latents import pack_latents
 from baler.latent.model import FINEST
-
-Map = Callable[[Callable[[int], Any], Iterable[int]], Iterator[Any]]
+from baler.learned.task import Map
 
 
 @dataclass(frozen=True)
@@ -152,11 +150,8 @@ class PredictedEncoder:
 
     def block(self, columns: Mapping[int, Encoded], streams: Sequence[bytes]) -> EncodedGroup:
         """Return the block of payloads, and what came of the columns."""
-        group = self.latent.group
-        totals = [total_of(columns[at].decoded) for at in counted(self.latent.schema, group)]
-        return EncodedGroup(
-            Contents([columns[at].payload for at in group.columns], totals, streams), columns
-        )
+        contents = contents_of(self.latent.schema, self.latent.group, columns, streams)
+        return EncodedGroup(contents, columns)
 
 
 def _bytes(group: EncodedGroup) -> int:

@@ -34,6 +34,11 @@ def sized(body: bytes) -> bytes:
     return varint(len(body)) + body
 
 
+def sized_text(string: str) -> bytes:
+    """Return a string in UTF-8 with its length before it, for a ByteReader's ``text``."""
+    return sized(string.encode("utf-8", "surrogatepass"))
+
+
 class ByteReader:
     """A cursor over bytes that raises Truncated instead of reading past the end."""
 
@@ -60,6 +65,13 @@ class ByteReader:
     def sized(self) -> memoryview:
         """Return bytes that have their length before them."""
         return self.take(self.varint())
+
+    def text(self, what: str = "a string") -> str:
+        """Return a string that has its length before it; Corrupt, of what it is, if it is none."""
+        try:
+            return bytes(self.sized()).decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise Corrupt(f"{what} is not UTF-8: {error}") from None
 
     def byte(self) -> int:
         """Return the next byte as a number."""

@@ -18,11 +18,12 @@ from baler.core.bounds import Bound
 from baler.core.chunk import Array, Chunk, join_chunks
 from baler.core.schema import Schema
 from baler.evaluate.benchmark import try_column
-from baler.evaluate.events import Events, policy_of
+from baler.evaluate.events import Events
 from baler.evaluate.peers import BOUNDED, EXACT, REFERENCE
 from baler.evaluate.peers.absolute import ByAbsolute
 from baler.evaluate.peers.base import BoundedPeer, ColumnPeer, in_order
 from baler.learned.model import Model
+from baler.planning import Policy
 
 Kind = Literal["peer", "baler", "learned", "family"]
 """Another compressor; ours without a model; ours with one; a family of autoencoders."""
@@ -243,7 +244,7 @@ def through_a_file(
     schema: Schema, chunk: Chunk, bounds: Mapping[str, Bound], model: GivenModel = None
 ) -> Coded:
     """Write a ``.baler`` file, which only refers to its model, and read it; one thread."""
-    policy = policy_of(bounds)
+    policy = Policy.of_columns(bounds)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.baler"
         start = time.process_time()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import PurePath
 
 from baler.core.bounds import Absolute, Bound, Range, Relative, Sigma
 from baler.core.chunk import Chunk, empty_chunk, join_chunks, slice_chunk
 from baler.core.schema import Fixed, Leaf, Schema, columns_of
-from baler.errors import UnknownColumn, UsageError, near
+from baler.errors import UsageError
 from baler.io import open_source
-from baler.planning import Policy
+from baler.planning import Policy, matching
 
 HELD_OUT = 0.15
 """Part of the events, the last ones, that nothing is trained on."""
@@ -155,13 +153,7 @@ def chosen(schema: Schema, columns: str) -> Schema:
 
     Raises UnknownColumn for a pattern that matches nothing.
     """
-    names = [column.name for column in schema.columns]
-    wanted: set[str] = set()
-    for pattern in columns.split(","):
-        matched = {name for name in names if fnmatchcase(name, pattern.strip())}
-        if not matched:
-            raise UnknownColumn(f"no column matches {pattern.strip()!r}{near(pattern, names)}")
-        wanted |= matched
+    wanted = matching([column.name for column in schema.columns], columns)
     fields = [field for field in schema.fields if wanted & _contents(field.name, schema)]
     kept = {name for field in fields for name in columns_of(field.node)}
     fields = [
@@ -194,9 +186,3 @@ def scaled(bound: Bound, scale: float) -> Bound:
         case Sigma(fraction, column):
             return Sigma(scale * fraction, column)
     return bound
-
-
-def policy_of(bounds: Mapping[str, Bound]) -> Policy:
-    """Return a policy that has these bounds of columns."""
-    lossy: Iterable[tuple[str, Bound]] = (item for item in bounds.items() if item[1].lossy)
-    return Policy(tuple((glob.escape(name), bound) for name, bound in lossy))

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from baler.codecs import decode, encode
 from baler.core.bounds import Exact
-from baler.core.bytes import ByteReader, sized, varint
+from baler.core.bytes import ByteReader, sized, sized_text, varint
 from baler.core.recipe import ColumnRecipe
 from baler.core.schema import DTYPES
 from baler.errors import Corrupt, NotABalerFile, TooNew, Truncated
@@ -53,6 +53,7 @@ Parts = tuple[
 
 MAGIC = b"\x89BLA\r\n\x1a\n"
 VERSION = 1
+STRING = "a string in a model"
 MOST_NUMBERS = 1 << 24
 """Weights and biases of a model's part; no reader allocates more."""
 MOST_COLUMNS = 1 << 12
@@ -82,7 +83,7 @@ def pack_decoding(
     body = b"".join(
         (
             bytes([kind]),
-            _pack_string(counts),
+            sized_text(counts),
             varint(len(views)),
             *map(_pack_view, views),
             *(() if blocks is None else (_pack_shape(blocks.frame), _pack_shape(blocks.block))),
@@ -111,7 +112,7 @@ def unpack_decoding(data: bytes | memoryview) -> tuple[Parts, int]:
     kind = body.byte()
     if kind > 2:
         raise Corrupt(f"a model is of the unknown kind {kind}")
-    counts = _unpack_string(body)
+    counts = body.text(STRING)
     views = tuple(_unpack_view(body) for _ in _times(body, MOST_COLUMNS, "columns"))
     blocks = Blocks(_unpack_shape(body), _unpack_shape(body)) if kind == 2 else None
     decoder = unpack_network(body)
@@ -301,24 +302,13 @@ def _nothing(position: int) -> Array:
     raise Corrupt(f"numbers of a model look at column {position}")
 
 
-def _pack_string(text: str) -> bytes:
-    return sized(text.encode("utf-8", "surrogatepass"))
-
-
-def _unpack_string(body: ByteReader) -> str:
-    try:
-        return bytes(body.sized()).decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        raise Corrupt(f"a string in a model is not UTF-8: {error}") from None
-
-
 def _pack_view(view: View) -> bytes:
-    head = _pack_string(view.column) + bytes([DTYPES.index(view.dtype.str), view.scale])
+    head = sized_text(view.column) + bytes([DTYPES.index(view.dtype.str), view.scale])
     return head + struct.pack("<ddd", view.centre, view.spread, view.unit)
 
 
 def _unpack_view(body: ByteReader) -> View:
-    column, dtype, scale = _unpack_string(body), body.byte(), body.byte()
+    column, dtype, scale = body.text(STRING), body.byte(), body.byte()
     if dtype >= len(DTYPES) or scale > max(Scale):
         raise Corrupt(f"the view of {column!r} has dtype {dtype} and scale {scale}")
     numbers = (body.float64() for _ in range(3))

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from baler.codecs import decode, encode
 from baler.core.bounds import Exact
-from baler.core.bytes import ByteReader, sized, unzigzag, varint, zigzag
+from baler.core.bytes import ByteReader, sized, sized_text, unzigzag, varint, zigzag
 from baler.core.recipe import ColumnRecipe
 from baler.core.schema import DTYPES
 from baler.errors import Corrupt, NotABalerFile, TooNew, Truncated
@@ -48,6 +48,7 @@ Array = npt.NDArray[Any]
 
 MAGIC = b"\x89BLM\r\n\x1a\n"
 VERSION = 1
+STRING = "a string in a model"
 MAX_NUMBERS = 1 << 24
 """Weights of a model, or numbers of its tables; no reader allocates more."""
 MAX_TEXT = 1 << 24
@@ -148,21 +149,10 @@ def _times(reader: ByteReader, limit: int, what: str) -> range:
 # Structure
 
 
-def _pack_string(text: str) -> bytes:
-    return sized(text.encode("utf-8", "surrogatepass"))
-
-
-def _unpack_string(reader: ByteReader) -> str:
-    try:
-        return bytes(reader.sized()).decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        raise Corrupt(f"a string in a model is not UTF-8: {error}") from None
-
-
 def _pack_axis(axis: Axis) -> bytes:
     return b"".join(
         (
-            *map(_pack_string, (axis.column, axis.counts, axis.bound)),
+            *map(sized_text, (axis.column, axis.counts, axis.bound)),
             bytes([DTYPES.index(axis.dtype.str), axis.lattice.code]),
             axis.lattice.parameters(),
             varint(len(axis.atoms)),
@@ -177,7 +167,7 @@ def _pack_axis(axis: Axis) -> bytes:
 
 
 def _unpack_axis(reader: ByteReader) -> Axis:
-    column, counts, bound = (_unpack_string(reader) for _ in range(3))
+    column, counts, bound = (reader.text(STRING) for _ in range(3))
     code = reader.byte()
     if code >= len(DTYPES):
         raise Corrupt(f"a model has a column of unknown dtype {code}")
@@ -265,8 +255,8 @@ def _unpack_weight(reader: ByteReader) -> dict[str, Any]:
 def _pack_net(net: CollectionNet) -> bytes:
     return b"".join(
         (
-            _pack_string(net.counts),
-            _pack_string(net.key),
+            sized_text(net.counts),
+            sized_text(net.key),
             *map(varint, (net.width // checks.STEP, net.rectified, len(net.rank_rows))),
             _pack_sources(net.event_sources),
             _pack_sources(net.parent_sources),
@@ -296,7 +286,7 @@ class _Plan:
 
     def __init__(self, reader: ByteReader, axes: Sequence[Axis]) -> None:
         """Read it."""
-        self.counts, self.key = _unpack_string(reader), _unpack_string(reader)
+        self.counts, self.key = reader.text(STRING), reader.text(STRING)
         self.width, self.rectified = reader.varint() * checks.STEP, reader.varint()
         self.ranks = reader.varint()
         self.events, self.parents = _unpack_sources(reader), _unpack_sources(reader)

@@ -3,6 +3,6 @@
 from baler.planning.latent import freed, latent_group
 from baler.planning.learned import learned_groups
 from baler.planning.plan import plan
-from baler.planning.policy import Policy
+from baler.planning.policy import Policy, matching
 
-__all__ = ["Policy", "freed", "latent_group", "learned_groups", "plan"]
+__all__ = ["Policy", "freed", "latent_group", "learned_groups", "matching", "plan"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-
 from baler.container.latent import lacking
 from baler.core.bounds import Free
 from baler.core.recipe import ColumnRecipe, Group, Recipe, decoding_order
@@ -38,4 +36,4 @@ def latent_group(model: LatentModel, schema: Schema, policy: Policy) -> Group:
 def freed(model: LatentModel, policy: Policy) -> Policy:
     """Return a policy in which the model's floats without a bound need not keep any."""
     floats = (view.column for view in model.views if view.dtype.kind == "f")
-    return Policy(tuple((glob.escape(name), Free()) for name in floats)).then(policy)
+    return Policy.of_columns(dict.fromkeys(floats, Free())).then(policy)

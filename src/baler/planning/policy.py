@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ class Policy:
     def of(cls, bounds: Mapping[str, str | Bound], *, dither: bool = False) -> Policy:
         """Return the policy of a mapping from patterns to bounds or their specifications."""
         return cls(tuple((glob, _bound(glob, spec)) for glob, spec in bounds.items()), dither)
+
+    @classmethod
+    def of_columns(cls, bounds: Mapping[str, Bound], *, dither: bool = False) -> Policy:
+        """Return the policy of bounds of columns, by their names: nothing in these is a pattern."""
+        lossy = (item for item in bounds.items() if item[1].lossy)
+        return cls(tuple((escape(name), bound) for name, bound in lossy), dither)
 
     @classmethod
     def from_options(cls, options: Iterable[str]) -> Policy:
@@ -122,6 +129,20 @@ def _bound(glob: str, spec: str | Bound) -> Bound:
     except BadBound as error:
         error.add_note(f"for columns {glob!r}")
         raise
+
+
+def matching(names: Sequence[str], patterns: str) -> set[str]:
+    """Return the names that match one of some patterns, which commas separate.
+
+    Raises UnknownColumn for a pattern that matches nothing.
+    """
+    found: set[str] = set()
+    for pattern in patterns.split(","):
+        matched = {name for name in names if fnmatchcase(name, pattern.strip())}
+        if not matched:
+            raise UnknownColumn(f"no column matches {pattern.strip()!r}{near(pattern, names)}")
+        found |= matched
+    return found
 
 
 def _shown_names(schema: Schema) -> dict[str, set[str]]:

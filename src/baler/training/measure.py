@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,18 +86,24 @@ def without_model(schema: Schema, recipe: Recipe, chunk: Chunk, wanted: Iterable
     )
 
 
-def worth_learning(schema: Schema, recipe: Recipe, chunk: Chunk, wanted: Iterable[str]) -> set[str]:
+def worth_learning(schema: Schema, recipe: Recipe, chunk: Chunk, wanted: Set[str]) -> set[str]:
     """Return the columns wanted but for those that are next to free without a model.
 
     These are nearly constant, or follow from others by a formula, a table or a common mask.
     """
-    parts = [replace(part, predictions=(), masks=()) for part in recipe.columns]
     plain = without_model(schema, recipe, chunk, wanted)
-    alone = without_model(schema, replace(recipe, columns=tuple(parts)), chunk, wanted)
+    helped = {
+        column.name
+        for column, part in zip(schema.columns, recipe.columns, strict=True)
+        if column.name in wanted and (part.predictions or part.masks)
+    }
+    parts = [replace(part, predictions=(), masks=()) for part in recipe.columns]
+    alone = without_model(schema, replace(recipe, columns=tuple(parts)), chunk, helped)
 
     def is_free(name: str) -> bool:
         size = plain.sizes[name] - PAYLOAD
-        return 8 * size < FREE * plain.originals[name].size or size < FOLLOWS * alone.sizes[name]
+        by_itself = alone.sizes.get(name, plain.sizes[name])
+        return 8 * size < FREE * plain.originals[name].size or size < FOLLOWS * by_itself
 
     return {name for name in wanted if not is_free(name)}
 

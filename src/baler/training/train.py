@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import importlib.util
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,8 @@ from baler.core.recipe import Recipe
 from baler.core.replacing import check_target, replacing
 from baler.core.schema import Schema
 from baler.core.size import parse_size
-from baler.errors import UnknownColumn, UsageError, near, some
-from baler.planning import Policy, plan
+from baler.errors import UsageError, some
+from baler.planning import Policy, matching, plan
 from baler.training.results import Step, Training
 from baler.training.sample import Sample, sample_of
 from baler.training.settings import Settings
@@ -118,12 +116,7 @@ def learnable(schema: Schema, policy: Policy, columns: str = "*") -> tuple[set[s
     Raises UnknownColumn for a pattern that matches nothing.
     """
     names = [column.name for column in schema.columns]
-    wanted: set[str] = set()
-    for pattern in columns.split(","):
-        matched = {name for name in names if fnmatchcase(name, pattern.strip())}
-        if not matched:
-            raise UnknownColumn(f"no column matches {pattern!r}{near(pattern, names)}")
-        wanted |= matched
+    wanted = matching(names, columns)
     if not policy.dither:
         return wanted, []
     bounds = zip(names, policy.bounds(schema), strict=True)
@@ -134,12 +127,11 @@ def learnable(schema: Schema, policy: Policy, columns: str = "*") -> tuple[set[s
 
 def resolved(schema: Schema, recipe: Recipe) -> Policy:
     """Return a policy that has the bounds of a recipe."""
-    rules = [
-        (glob.escape(column.name), part.bound)
+    bounds = {
+        column.name: part.bound
         for column, part in zip(schema.columns, recipe.columns, strict=True)
-        if part.bound.lossy
-    ]
-    return Policy(tuple(rules), any(part.dither for part in recipe.columns))
+    }  # fmt: skip
+    return Policy.of_columns(bounds, dither=any(part.dither for part in recipe.columns))
 
 
 def range_notes(schema: Schema, policy: Policy, recipe: Recipe) -> list[str]:
