@@ -67,7 +67,7 @@ $(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt $(NATIVE)
 
 # Peers of the benchmark that have no wheel here are left out; tests of them are skipped, and say so.
 $(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt $(NATIVE)
-	$(INSTALL) --only-binary :all: -e '.[dev,parquet,plot,train,bench]' || $(INSTALL) -e '.[dev,parquet,plot,train]'
+	$(INSTALL) --only-binary :all: -e '.[dev,parquet,plot,train,physics,bench]' || $(INSTALL) -e '.[dev,parquet,plot,train,physics]'
 	touch $@
 
 clean:

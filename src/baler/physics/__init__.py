@@ -1,0 +1,1 @@
+"""What compression does to physics: simulated events, analyses, and studies of both."""

@@ -1,0 +1,1 @@
+"""Analyses, each a small definition of its own."""
