@@ -76,6 +76,12 @@ def test_columns_of_a_learned_group_need_what_any_of_them_needs() -> None:
     assert max(map(order.index, (0, 4, 5))) < at
 
 
+def test_learned_columns_come_as_early_as_they_can() -> None:
+    schema, recipe = build([[], [3], [], [], []], [None] * 5)
+    recipe = Recipe(recipe.columns, (Group((0, 1, 2)), Group((3, 4), network=0, parents=(2,))))
+    assert decoding_order(schema, recipe) == (2, 3, 4, 0, 1)
+
+
 @pytest.mark.parametrize("parents", [(3,), (2,)])
 def test_columns_coded_together_do_not_depend_on_each_other_through_others(
     parents: tuple[int, ...],

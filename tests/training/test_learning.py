@@ -16,9 +16,11 @@ from baler.learned.inputs import task_of  # noqa: E402
 from baler.learned.model import Model  # noqa: E402
 from baler.learned.network import Base  # noqa: E402
 from baler.learned.subset import model_of  # noqa: E402
-from baler.training.freeze import odds  # noqa: E402
+from baler.planning import Policy, plan  # noqa: E402
+from baler.training.freeze import instead, odds  # noqa: E402
+from baler.training.measure import worth_learning  # noqa: E402
 
-from .tables import EVENTS, QUICK, Trained, crowd, family, pair, trained  # noqa: E402
+from .tables import EVENTS, MANY, QUICK, Trained, crowd, family, pair, table, trained  # noqa: E402
 
 AROUND = {"*_eta": "abs 1e-3", "*_phi": "abs 1e-3", "*_pt": "rel 2^-10"}
 
@@ -142,6 +144,34 @@ def test_columns_that_are_not_wanted_are_only_looked_at() -> None:
     (part,) = found.learned
     columns = [found.design.axes[column.axis].column for column in part.net.columns]
     assert set(columns) == {"PF_eta", "PF_phi"}
+
+
+def test_columns_that_follow_from_others_have_no_place_in_a_network() -> None:
+    random = np.random.default_rng(0)
+    kind = random.integers(0, 6, EVENTS)
+    columns = {
+        "x": random.normal(size=EVENTS).astype(np.float32),
+        "kind": kind.astype(np.int32),
+        "mass": (0.1 * kind**2).astype(np.float32),
+        "same": np.full(EVENTS, 7, np.int16),
+    }
+    schema, chunk = table(columns)
+    recipe = plan(schema, chunk, Policy.of({"x": "abs 1e-3"}))
+    assert worth_learning(schema, recipe, chunk, set(columns)) == {"x", "kind"}
+
+
+def test_a_model_that_is_used_seldom_is_smaller() -> None:
+    def size(uses: float) -> int:
+        found = trained(pair(), {"*": "abs 1e-2"}, settings=replace(QUICK, uses=uses))
+        nets = [part.net for part in found.learned]
+        return len(model_of(found.design.axes, nets, odds(), {}).pack())
+
+    assert size(1) < 0.8 * size(MANY)
+
+
+def test_shapes_that_are_hardly_used_are_given_as_their_nearest() -> None:
+    used = np.array([[0, 500, 1, 499, 0], [0, 0, 0, 0, 0], [5, 5, 5, 5, 5]])
+    assert instead(used).tolist() == [[1, 1, 1, 3, 3], [0, 0, 0, 0, 0], [0, 1, 2, 3, 4]]
 
 
 def test_what_is_the_sum_of_others_costs_little() -> None:
