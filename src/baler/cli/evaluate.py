@@ -10,6 +10,10 @@ import click
 from baler.cli import exits, options, talk
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from baler.evaluate.candidates import Candidate
+    from baler.evaluate.events import Events
     from baler.evaluate.result import Evaluation
 
 RESULT = "result.json"
@@ -156,6 +160,8 @@ def evaluate(
 
     The exit code is 3 if a file of ours does not keep its bounds.
     """
+    from baler.cli.candidates import Length, select
+    from baler.evaluate.events import events_of
     from baler.evaluate.report import need_matplotlib, write_report
     from baler.evaluate.result import Evaluation
 
@@ -167,7 +173,13 @@ def evaluate(
         folder.mkdir(parents=True, exist_ok=True)
     else:
         assert source is not None
+        chosen = select(candidates, Length(minutes, steps, seed))
+        events = events_of(
+            source, options.asked(policy, bounds), unseen=unseen, columns=columns, tree=tree,
+            held_out=held_out, entries=rows,
+        )  # fmt: skip
         about = {
+            "source": events.name,
             "policy": [] if policy is None else [Path(policy).name],
             "bounds": list(bounds),
             "columns": columns,
@@ -180,8 +192,8 @@ def evaluate(
         }
         try:
             found = _measured(
-                source, folder, unseen, bounds, policy, tree, columns, candidates, scales, latents,
-                (minutes, steps, seed), held_out, rows, about, force=force, quiet=quiet,
+                events, chosen, folder, scales=scales, latents=latents, about=about, force=force,
+                quiet=quiet,
             )  # fmt: skip
         except KeyboardInterrupt:
             talk.say(f"interrupted; the same command goes on from {folder / RESULT}")
@@ -199,41 +211,26 @@ def evaluate(
 
 
 def _measured(
-    source: str,
+    events: Events,
+    candidates: Sequence[Candidate],
     folder: Path,
-    unseen: tuple[str, ...],
-    bounds: tuple[str, ...],
-    policy: str | None,
-    tree: str | None,
-    columns: str,
-    candidates: str | None,
+    *,
     scales: tuple[float, ...],
     latents: tuple[int, ...],
-    length: tuple[float, int | None, int],
-    held_out: float,
-    rows: int | None,
     about: dict[str, Any],
-    *,
     force: bool,
     quiet: bool,
 ) -> Evaluation:
-    from baler.cli.candidates import Length, select
-    from baler.evaluate.events import events_of
+    """Return what an earlier run did not measure already, and the rest."""
     from baler.evaluate.result import Evaluation
     from baler.evaluate.run import evaluate
 
     target = folder / RESULT
-    chosen = select(candidates, Length(*length))
-    asked = options.asked(policy, bounds)
-    events = events_of(
-        source, asked, unseen=unseen, columns=columns, tree=tree, held_out=held_out, entries=rows
-    )
-    about = {"source": events.name, **about}
     folder.mkdir(parents=True, exist_ok=True)
     earlier = Evaluation.load(target) if target.exists() and not force else None
     with talk.steps("measuring", quiet=quiet) as report:
         found = evaluate(
-            events, chosen, scales=scales, latents=latents, about=about, earlier=earlier,
+            events, candidates, scales=scales, latents=latents, about=about, earlier=earlier,
             save=lambda so_far: so_far.save(target), progress=report,
         )  # fmt: skip
     found.save(target)
