@@ -18,8 +18,8 @@ import families
 import record
 from page import Writer, fill, table
 
-from baler.evaluate.report.style import BOUNDED
 from baler.evaluate.result import Evaluation, Point
+from baler.report.style import BOUNDED
 
 PAGE = record.HERE.parent / "docs" / "models.md"
 IMAGES = PAGE.parent / "images"
@@ -49,7 +49,7 @@ def writer(name: str) -> Writer:
 def draw(results: Path) -> None:
     """Draw rate against error of all studies that have a plot on the page."""
     from baler.evaluate.report.curves import rate_and_error
-    from baler.evaluate.report.style import looks, styled
+    from baler.report.style import looks, styled
 
     for name in ("families-jets", "families-grid"):
         path = results / f"{name}.json"

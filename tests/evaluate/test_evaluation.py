@@ -377,7 +377,7 @@ def test_odd_columns_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_one_look_for_each_candidate() -> None:
-    from baler.evaluate.report.style import looks
+    from baler.report.style import looks
 
     few = looks([("baler", "baler"), ("a", "family")])
     many = looks([("SZ3", "peer"), ("baler", "baler"), ("a", "family"), ("b", "family")])

@@ -11,6 +11,7 @@ import pytest
 from baler.core.bounds import Absolute, Bound, Exact, Relative, Sigma
 from baler.core.chunk import Array
 from baler.core.schema import DTYPES
+from baler.core.verdict import Verdict, judge
 from baler.evaluate.peers import (
     BOUNDED,
     EXACT,
@@ -22,7 +23,6 @@ from baler.evaluate.peers import (
 from baler.evaluate.peers.bins import Bins
 from baler.evaluate.peers.exact import Pcodec, Plain, Shuffled, Smaller, Xz, Zstd
 from baler.evaluate.peers.mantissa import round_mantissa, round_to_bound
-from baler.evaluate.verdict import Verdict, judge
 
 EPSILON, FRACTION = 2.5e-3, 2.0**-9
 GUARANTEED = [p for p in BOUNDED if p.name.startswith(("bins", "mantissa"))]

@@ -250,7 +250,8 @@ def broken(found: Evaluation) -> bool:
 
 def show(found: Evaluation) -> None:
     """Print a table of all points on the first set of events."""
-    from baler.evaluate.report.page import number, verdict
+    from baler.evaluate.report.page import verdict
+    from baler.report.html import number
 
     table = talk.new_table(
         "candidate", "setting", "verified", "bits per value", "ratio", "with model",

@@ -17,8 +17,8 @@ import numpy as np
 from baler.core.bounds import Bound, Exact
 from baler.core.chunk import Array, Chunk
 from baler.core.schema import Column, Schema
+from baler.core.verdict import Verdict, judge
 from baler.evaluate.peers.base import ColumnPeer, FilePeer, Peer, in_order
-from baler.evaluate.verdict import Verdict, judge
 
 Progress = Callable[[str, str, int, int], None]
 """Called with the names of peer and column (or file), the steps done and the steps in all."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from baler.evaluate.report.choice import nearest
-from baler.evaluate.report.style import Look
 from baler.evaluate.result import Evaluation, EventSet, Point, Score
+from baler.report.style import Look
 
 Looks = Mapping[str, Look]
 Measure = Callable[[Score], float]

@@ -2,64 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from baler.core.size import format_size
 from baler.evaluate.report.choice import nearest
 from baler.evaluate.result import Evaluation, EventSet, Point, Score
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2em auto;
-  padding: 0 1em; }
-h1, h2 { line-height: 1.2; font-weight: 600; }
-h2 { margin-top: 2.2em; border-bottom: 1px solid #ddd; padding-bottom: .2em; }
-table { border-collapse: collapse; font-size: 13px; margin: 1em 0; }
-th, td { padding: .25em .7em; text-align: right; white-space: nowrap;
-  font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { text-align: left; }
-thead th { border-bottom: 1px solid #888; white-space: normal; vertical-align: bottom; }
-tbody tr:nth-child(even) { background: #f6f6f6; }
-tr.first td { border-top: 1px solid #ccc; }
-.ours { font-weight: 600; }
-.broken { color: #bd1f01; font-weight: 600; }
-.wide { overflow-x: auto; }
-figure { margin: 1.5em 0; }
-figure img { max-width: 100%; height: auto; }
-figcaption { color: #555; font-size: 13px; max-width: 60em; }
-summary { cursor: pointer; }
-dl { display: grid; grid-template-columns: max-content auto; gap: 0 1em; }
-dt { color: #666; } dd { margin: 0; }
-"""
+from baler.report.html import document, figures, number, table
 
 
 def page(found: Evaluation, pictures: Sequence[tuple[str, bytes]]) -> str:
     """Return the page; pictures are captions and PNG files."""
     title = f"Rate against error: {found.about.get('source', 'events')}"
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8"/>',
-            '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
-            f"<title>{escape(title)}</title>",
-            f"<style>{STYLE}</style>",
-            "</head>",
-            "<body>",
-            f"<h1>{escape(title)}</h1>",
-            *_about(found),
-            *_tables(found),
-            "<h2>Plots</h2>",
-            *_figures(pictures),
-            *_columns(found),
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
+    body = [
+        *_about(found), *_tables(found), "<h2>Plots</h2>", *figures(pictures), *_columns(found),
+    ]  # fmt: skip
+    return document(title, body)
 
 
 def _about(found: Evaluation) -> Iterator[str]:
@@ -92,7 +51,7 @@ def _tables(found: Evaluation) -> Iterator[str]:
             f"<h2>{escape(events.name)}: {events.entries:,} events, {events.values:,} values, "
             f"{format_size(events.original)}</h2>"
         )
-        yield from _table(
+        yield from table(
             (
                 "candidate", "setting", "bits per value", "ratio", "ratio with model",
                 "RMS error / std. dev.", "RMS error / range", "largest error / range", "verified",
@@ -147,24 +106,9 @@ def verdict(score: Score) -> str:
     return "yes, moves zeros" if score.zeros_moved else "yes"
 
 
-def number(value: float) -> str:
-    """Return three digits of a number; nothing for nan."""
-    return "" if math.isnan(value) else f"{value:.3g}"
-
-
 def _speed(size: int, seconds: float) -> str:
     speed = size / 1e6 / seconds if seconds else math.nan
     return "" if math.isnan(speed) else f"{speed:,.0f}" if speed >= 9.95 else f"{speed:.2g}"
-
-
-def _figures(pictures: Iterable[tuple[str, bytes]]) -> Iterator[str]:
-    for caption, png in pictures:
-        data = base64.b64encode(png).decode("ascii")
-        text = escape(caption, quote=True)
-        yield (
-            f'<figure><img alt="{text}" src="data:image/png;base64,{data}"/>'
-            f"<figcaption>{text}</figcaption></figure>"
-        )
 
 
 def _columns(found: Evaluation) -> Iterator[str]:
@@ -176,7 +120,7 @@ def _columns(found: Evaluation) -> Iterator[str]:
                 continue
             told = f"{events.name}: {name}, {point.setting}, {found.rate(score):.2f} bits per value"
             yield f"<details><summary>{escape(told)}</summary>"
-            yield from _table(
+            yield from table(
                 (
                     "column", "mean error", "RMS error", "largest error", "RMS error / std. dev.",
                     "RMS error / range", "mean response", "RMS response", "mean pull", "RMS pull",
@@ -204,17 +148,3 @@ def _column_cells(events: EventSet, one: object) -> list[str]:
         *map(number, (one.response_mean, one.response_rms, one.pull_mean, one.pull_rms)),
         f"{one.lost:,}" if one.lost else "",
     ]
-
-
-def _table(head: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> Iterator[str]:
-    yield '<div class="wide"><table><thead><tr>'
-    yield "".join(f"<th>{escape(text)}</th>" for text in head)
-    yield "</tr></thead><tbody>"
-    for classes, cells in rows:
-        shown = "".join(
-            f'<td class="broken">{escape(cell)}</td>' if cell == "BROKEN"
-            else f"<td>{escape(cell)}</td>"
-            for cell in cells
-        )  # fmt: skip
-        yield f'<tr class="{classes}">{shown}</tr>' if classes else f"<tr>{shown}</tr>"
-    yield "</tbody></table></div>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ import numpy as np
 from baler.errors import UsageError
 from baler.evaluate.report import columns, curves
 from baler.evaluate.report.page import page
-from baler.evaluate.report.style import looks, styled
 from baler.evaluate.result import Evaluation
+from baler.report.style import looks, saved, styled
 
 PAGE = "report.html"
 FIGURES = "figures"
@@ -117,7 +116,7 @@ def _drawn(found: Evaluation, folder: Path) -> Iterator[Picture]:
                 for page_number, figure in enumerate(figures, start=1):
                     several = f"-{page_number}" if draw in SEVERAL else ""
                     where = f"{events.name}: {caption}"
-                    yield Picture(name + tail + several, where, _saved(
+                    yield Picture(name + tail + several, where, saved(
                         figure, folder / f"{name}{tail}{several}"
                     ))  # fmt: skip
                     pyplot.close(figure)
@@ -131,15 +130,6 @@ def _each(drawn: Any) -> Iterable[Any]:
     if drawn is None:
         return ()
     return drawn if isinstance(drawn, Iterator) else (drawn,)
-
-
-def _saved(figure: Any, path: Path) -> bytes:
-    """Write a figure, the same bytes each time, and return it as PNG."""
-    figure.savefig(path.with_name(path.name + ".pdf"), metadata={"CreationDate": None})
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    path.with_name(path.name + ".png").write_bytes(buffer.getvalue())
-    return buffer.getvalue()
 
 
 def _file_name(name: str) -> str:

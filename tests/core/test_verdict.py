@@ -7,7 +7,7 @@ import pytest
 
 from baler.core.bounds import Absolute, Exact, Relative
 from baler.core.chunk import Array
-from baler.evaluate.verdict import Verdict, judge
+from baler.core.verdict import Verdict, judge
 
 
 def test_violations_and_worst_are_counted() -> None:

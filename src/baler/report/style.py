@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 COLOURS = (
@@ -126,3 +128,12 @@ def styled() -> Iterator[Any]:
     with mpl.rc_context(features):
         yield pyplot
         pyplot.close("all")
+
+
+def saved(figure: Any, path: Path) -> bytes:
+    """Write a figure, the same bytes each time, and return it as PNG."""
+    figure.savefig(path.with_name(path.name + ".pdf"), metadata={"CreationDate": None})
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    path.with_name(path.name + ".png").write_bytes(buffer.getvalue())
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""What all reports have in common: how plots look, and one HTML page that holds everything."""
