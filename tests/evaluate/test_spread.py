@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from baler.evaluate.distribution import counts_in, edges_of
+from baler.report.distribution import counts_in, edges_of
 from baler.evaluate.spread import HIGHEST, LOWEST, Spread, together
 
 

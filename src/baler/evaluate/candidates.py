@@ -185,6 +185,7 @@ class Ours:
     name: str = "baler"
     kind: Kind = "baler"
     bounded: bool = True
+    dither: bool = False
 
     def missing(self) -> str:
         """Nothing is."""
@@ -199,7 +200,9 @@ class Ours:
     def coder(self, events: Events, setting: Setting, told: Told) -> Coder:
         """Return what writes and reads files."""
         bounds = events.at(setting.scale)
-        return Untrained(lambda chunk: through_a_file(events.schema, chunk, bounds))
+        return Untrained(
+            lambda chunk: through_a_file(events.schema, chunk, bounds, dither=self.dither)
+        )
 
 
 TrainModel = Callable[[Events, Mapping[str, Bound], Told], Model | None]
@@ -241,10 +244,15 @@ class LearnedCandidate:
 
 
 def through_a_file(
-    schema: Schema, chunk: Chunk, bounds: Mapping[str, Bound], model: GivenModel = None
+    schema: Schema,
+    chunk: Chunk,
+    bounds: Mapping[str, Bound],
+    model: GivenModel = None,
+    *,
+    dither: bool = False,
 ) -> Coded:
     """Write a ``.baler`` file, which only refers to its model, and read it; one thread."""
-    policy = Policy.of_columns(bounds)
+    policy = Policy.of_columns(bounds, dither=dither)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.baler"
         start = time.process_time()

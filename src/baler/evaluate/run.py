@@ -16,11 +16,11 @@ from baler.core.chunk import Array, Chunk
 from baler.core.verdict import judge
 from baler.errors import BalerError, UsageError
 from baler.evaluate.candidates import Candidate, Coded
-from baler.evaluate.distribution import counts_in, edges_of
 from baler.evaluate.errors import Extent, column_errors, correlations, overall
 from baler.evaluate.events import Events
 from baler.evaluate.result import Evaluation, EventSet, Latent, Point, Score
 from baler.evaluate.spread import Spread, together
+from baler.report.distribution import counts_in, edges_of
 
 Progress = Callable[[str, str, int, int], None]
 """Called with the names of candidate and step, the points done and the points in all."""
