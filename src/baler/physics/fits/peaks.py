@@ -1,0 +1,204 @@
+"""Peaks on a falling background: an extended likelihood in fine bins, minimised by Minuit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import erf
+from typing import Any
+
+import numpy as np
+
+from baler.errors import UsageError
+from baler.physics.analyses.base import Failure, Floats, Quantity
+from baler.physics.fits.shapes import crystal_ball
+from baler.physics.fits.weighted import too_few
+
+Limits = tuple[float | None, float | None]
+
+TOLERANCE = 1e-3
+"""Of Minuit: parameters are within a thousandth of their uncertainties of the minimum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where a peak is fitted, and with what."""
+
+    low: float
+    high: float
+    mean: float  # where to start
+    sigma: float  # where to start; must be within a factor of 4
+    companions: tuple[float, ...] = ()  # masses of other peaks, as multiples of the mean
+    power: float = 3.0  # of the tails
+    tails: tuple[float, float] | None = None  # fixed: where they begin; None: they are fitted
+    needed: int = 100  # events in the window
+    bins: int = 240
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeakFit:
+    """A peak that was fitted."""
+
+    window: Window
+    mean: Quantity
+    sigma: Quantity  # of the normal core
+    events: Quantity
+    chi2: float
+    ndf: int
+    theta: Floats
+
+    def curve(self, at: Floats, width: float) -> Floats:
+        """Return the expected events of bins of a width, centred at ``at``."""
+        curve: Floats = width * _density(self.window, self.theta[:, None], at)[0]
+        return curve
+
+
+def fit(
+    values: Floats, weights: Floats, window: Window, unit: str = "GeV", what: str = "events"
+) -> PeakFit | Failure:
+    """Fit a Crystal Ball function with two tails, and its companions, on an exponential.
+
+    Companions share the resolution: their sigma is the same fraction of their mass, their tails are
+    the same. The likelihood is that of Poisson counts; weights scale it by sum w^2 / sum w, so that
+    uncertainties are those of the effective number of events (G. Bohm and G. Zech, Nucl. Instrum.
+    Meth. A 748 (2014) 1). Bins with a negative sum of weights count as empty. A Failure says why
+    there is no fit: too few events, no convergence, no covariance, a parameter at its limit, a peak
+    of less than three standard deviations.
+
+    Raises UsageError without iminuit.
+    """
+    try:
+        from iminuit import Minuit
+    except ImportError:
+        raise UsageError("iminuit is missing: pip install 'baler[physics]'") from None
+
+    inside = (values >= window.low) & (values < window.high)
+    chosen = weights[inside]
+    if failure := too_few(
+        chosen, window.needed, f"{what} in {window.low:g}-{window.high:g} {unit}"
+    ):
+        return failure
+    sums, edges = np.histogram(
+        values[inside], window.bins, (window.low, window.high), weights=chosen
+    )
+    scale = float(np.sum(chosen**2) / np.sum(chosen))
+    counts = np.maximum(sums, 0.0) / scale
+    centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
+
+    def means(theta: Floats) -> Floats:
+        expected: Floats = width / scale * _density(window, theta, centres)
+        return expected
+
+    def deviance(theta: Floats) -> float:
+        expected = np.maximum(means(theta[:, None])[0], 1e-300)
+        return 2 * float(np.sum(expected - counts - counts * np.log(expected)))
+
+    names, start, limits = _parameters(window, float(np.sum(chosen)))
+    small = 1e-6 * np.maximum(np.abs(start), 1e-3)
+
+    def gradient(theta: Floats) -> Floats:
+        shifted = np.concatenate([theta[:, None] + d * np.diag(small) for d in (0, 1, -1)], axis=1)
+        found = np.maximum(means(shifted[:, :, None]), 1e-300)
+        k = theta.size
+        slopes = (found[k : 2 * k] - found[2 * k :]) / (2 * small[:, None])
+        total: Floats = 2 * slopes @ (1 - counts / found[0])
+        return total
+
+    minuit = Minuit(deviance, start, grad=gradient, name=names)
+    minuit.errordef, minuit.tol = 1.0, TOLERANCE
+    for name, limit in zip(names, limits, strict=True):
+        minuit.limits[name] = limit
+    with np.errstate(over="ignore", invalid="ignore"):
+        minuit.migrad()
+        if not minuit.valid:
+            minuit.simplex().migrad()
+        if minuit.valid:
+            minuit.hesse()
+    if failure := _problem(minuit, names, limits, what):
+        return failure
+    theta, errors = np.array(minuit.values), np.array(minuit.errors)
+    expected = means(theta[:, None])[0]
+    chi2, bins = _chi2(counts, expected)
+    found = {n: Quantity(float(v), float(e)) for n, v, e in zip(names, theta, errors, strict=True)}
+    return PeakFit(
+        window,
+        Quantity(found["mean"].value, found["mean"].uncertainty, unit),
+        Quantity(found["sigma"].value, found["sigma"].uncertainty, unit),
+        found["events"],
+        chi2,
+        bins - len(names),
+        theta,
+    )
+
+
+def _parameters(window: Window, total: float) -> tuple[list[str], Floats, list[Limits]]:
+    span = window.high - window.low
+    names = ["mean", "sigma", "events", "background", "slope"]
+    start = [window.mean, window.sigma, total / 2, total / 2 / span, -1.0]
+    limits: list[Limits] = [
+        (window.mean - 3 * window.sigma, window.mean + 3 * window.sigma),
+        (window.sigma / 4, window.sigma * 4), (0, None), (0, None), (-30, 30),
+    ]  # fmt: skip
+    if window.tails is None:
+        names += ["left", "right"]
+        start += [1.5, 1.5]
+        limits += [(0.2, 6.0), (0.2, 6.0)]
+    for k in range(len(window.companions)):
+        names.append(f"companion {k + 1}")
+        start.append(total / 8)
+        limits.append((0, None))
+    return names, np.array(start), limits
+
+
+def _density(window: Window, theta: Floats, x: Floats) -> Floats:
+    """Return expected events per unit of mass, (sets, points); theta is (k, sets or 1, 1)."""
+    theta = theta.reshape(theta.shape[0], -1, 1)
+    mean, sigma, events, background, slope = theta[:5]
+    if window.tails is None:
+        (left, right), rest = theta[5:7], theta[7:]
+    else:
+        left, right, rest = *(np.full_like(mean, one) for one in window.tails), theta[5:]
+    area = _area(left, window.power) + _area(right, window.power)
+    middle = (window.low + window.high) / 2
+    found = background * np.exp(slope * (x - middle) / (window.high - window.low))
+    for amount, ratio in zip((events, *rest), (1.0, *window.companions), strict=True):
+        shape = crystal_ball(x, ratio * mean, ratio * sigma, left, right, window.power)
+        found = found + amount / (ratio * sigma * area) * shape
+    return np.asarray(found)
+
+
+def _area(edge: Floats, power: float) -> Floats:
+    """Return the integral of one side of a Crystal Ball function of unit sigma."""
+    core = np.sqrt(np.pi / 2) * np.vectorize(erf)(edge / np.sqrt(2))
+    tail = np.exp(-0.5 * edge**2) * power / (edge * (power - 1))
+    return np.asarray(core + tail)
+
+
+def _problem(
+    minuit: Any,
+    names: Sequence[str],
+    limits: Sequence[tuple[float | None, float | None]],
+    what: str,
+) -> Failure | None:
+    if not minuit.valid:
+        return Failure(f"{what}: the fit did not converge")
+    if not (minuit.accurate and minuit.covariance is not None):
+        return Failure(f"{what}: the fit has no valid covariance")
+    for name, limit in zip(names, limits, strict=True):
+        value, error = minuit.values[name], minuit.errors[name]
+        if any(one is not None and abs(value - one) < 1e-3 * error for one in limit):
+            return Failure(f"{what}: {name} of the fit is at its limit, {value:.4g}")
+    if minuit.values["events"] < 3 * minuit.errors["events"]:
+        return Failure(
+            f"{what}: a peak of {minuit.values['events']:.0f} +- {minuit.errors['events']:.0f} "
+            "events; needed: three standard deviations"
+        )
+    return None
+
+
+def _chi2(counts: Floats, expected: Floats, least: float = 10.0) -> tuple[float, int]:
+    """Return Pearson's chi2 in neighbouring bins, joined until enough is expected, and how many."""
+    group = np.floor(np.cumsum(expected) / least).astype(np.int64)
+    observed, means = np.bincount(group, counts), np.bincount(group, expected)
+    full = means > least / 2
+    return float(np.sum((observed - means)[full] ** 2 / means[full])), int(np.sum(full))
