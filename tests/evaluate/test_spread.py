@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from baler.report.distribution import counts_in, edges_of
 from baler.evaluate.spread import HIGHEST, LOWEST, Spread, together
+from baler.report.distribution import counts_in, edges_of
 
 
 def test_every_finite_number_is_counted_once() -> None:
