@@ -19,6 +19,7 @@ from baler.cli.decompress import decompress
 from baler.cli.evaluate import evaluate
 from baler.cli.inspect import inspect
 from baler.cli.migrate import migrate
+from baler.cli.simulate import simulate
 from baler.cli.train import train
 from baler.cli.verify import verify
 from baler.errors import BalerError, BoundBroken, Unreadable, UsageError
@@ -134,7 +135,9 @@ def cli() -> None:
     """
 
 
-for _command in (compress, decompress, inspect, verify, train, families, migrate, bench, evaluate):
+for _command in (
+    compress, decompress, inspect, verify, train, families, migrate, bench, evaluate, simulate,
+):  # fmt: skip
     cli.add_command(_command)
 
 

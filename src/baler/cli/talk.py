@@ -144,6 +144,44 @@ def steps(what: str, *, quiet: bool = False) -> Iterator[Callable[[str, str, int
 
 
 @contextmanager
+def counting(
+    what: str, things: str, *, quiet: bool = False
+) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of many things are done, with speed and time left, if there is a terminal.
+
+    What the first call counts was done before.
+    """
+    if quiet or not _bars():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %  {task.fields[amount]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        speed_estimate_period=300,
+    )
+    start, before = time.monotonic(), 0
+
+    def report(done: int, total: int) -> None:
+        nonlocal before
+        if not bar.tasks:
+            before = done
+            bar.add_task(what, total=total, completed=done, amount="")
+        speed = (done - before) / max(time.monotonic() - start, 1e-3)
+        amount = f"{done:,} of {total:,} {things}  {speed:.3g}/s"
+        bar.update(bar.task_ids[0], completed=done, amount=amount)
+
+    with bar:
+        yield report
+
+
+@contextmanager
 def training(*, quiet: bool = False) -> Iterator[Callable[[Step], None]]:
     """Show how far a training is and what it is worth so far; line by line but on a terminal."""
     if quiet:
