@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
-from baler.errors import UsageError, near
+from baler.errors import UsageError
 from baler.physics.analyses.base import (
     Analysis,
     Failure,
@@ -15,12 +14,18 @@ from baler.physics.analyses.base import (
     Outcome,
     Quantity,
 )
+from baler.physics.analyses.btag import Btag
+from baler.physics.analyses.cuts import Cut, cuts_of, parsed
 from baler.physics.analyses.dijet import Dijet
 from baler.physics.analyses.dimuon import Dimuon
+from baler.physics.analyses.masses import Masses
+from baler.physics.analyses.met import MissingEnergy
+from baler.physics.analyses.response import Response
 
 __all__ = [
     "ANALYSES",
     "Analysis",
+    "Cut",
     "Failure",
     "Measured",
     "Observable",
@@ -28,46 +33,31 @@ __all__ = [
     "Outcome",
     "Quantity",
     "analysis",
-    "cuts_of",
+    "cuts",
 ]
 
-ANALYSES: dict[str, type[Any]] = {one.name: one for one in (Dijet, Dimuon)}
+ANALYSES: dict[str, type[Any]] = {
+    one.name: one for one in (Dijet, Dimuon, Btag, Response, MissingEnergy, Masses)
+}
 
 
 def analysis(name: str, **cuts: float | str) -> Analysis:
-    """Return an analysis with some of its cuts changed: ``analysis("dijet", pt="40")``.
+    """Return an analysis with some of its cuts changed: ``analysis("dijet", pt="200")``.
 
     A cut is given as a number, or as a string that is one. Raises UsageError for a name or a cut
     that is not known, and for a value that is none.
     """
-    if name not in ANALYSES:
-        raise UsageError(f"no analysis {name!r}; there are {', '.join(ANALYSES)}")
-    known = cuts_of(name)
-    given = {}
-    for cut, value in cuts.items():
-        if cut not in known:
-            raise UsageError(
-                f"analysis {name!r} has no cut {cut!r}{near(cut, known)}; "
-                f"it has {', '.join(f'{one}={default}' for one, default in known.items())}"
-            )
-        given[cut] = _parsed(name, cut, value, type(known[cut]))
-    made: Analysis = ANALYSES[name](**given)
+    kind = _kind(name)
+    made: Analysis = kind(**parsed(f"analysis {name!r}", cuts_of(kind), cuts))
     return made
 
 
-def cuts_of(name: str) -> dict[str, Any]:
-    """Return the cuts of an analysis with their defaults, in the order of the class."""
-    return {one.name: one.default for one in fields(ANALYSES[name])}
+def cuts(name: str) -> dict[str, Cut]:
+    """Return the cuts of an analysis by name, with default, unit and meaning."""
+    return cuts_of(_kind(name))
 
 
-def _parsed(name: str, cut: str, value: float | str, kind: type[Any]) -> Any:
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    try:
-        if kind is bool:
-            return words[str(value).lower()]
-        if kind is str:
-            return str(value)
-        return kind(value)
-    except (KeyError, ValueError):
-        expected = {float: "a number", int: "an integer", bool: "true or false"}[kind]
-        raise UsageError(f"{name}: {cut}={value!r} is not {expected}") from None
+def _kind(name: str) -> type[Any]:
+    if name not in ANALYSES:
+        raise UsageError(f"no analysis {name!r}; there are {', '.join(ANALYSES)}")
+    return ANALYSES[name]

@@ -29,7 +29,8 @@ from baler.physics.analyses.objects import (
     observe,
 )
 from baler.physics.events import Events
-from baler.physics.fits import search, smooth
+from baler.physics.fits import peaks, search, smooth
+from baler.physics.fits.peaks import Window
 from baler.physics.fits.search import Expected
 from baler.physics.fits.weighted import centre_and_width, efficiency, too_few
 
@@ -94,6 +95,7 @@ class Dijet:
     stop: float = cut(3147.0, "mass where the spectrum stops", "GeV")
     parameters: int = cut(0, "parameters of the background function; 0: 3 to 5 by an F-test")
     root_s: float = cut(13000.0, "energy of the collisions", "GeV")
+    mass: float = cut(1500.0, "mass of the resonance, for the fit of its peak", "GeV")
     luminosity: float = cut(10.0, "integrated luminosity of the search", "1/fb")
     background_pb: float = cut(1.31e6, "cross section of the background sample", "pb")
     signal_pb: float = cut(1.33, "cross section of the signal sample", "pb")
@@ -122,9 +124,15 @@ class Dijet:
         signal = samples["signal"]
         masses, weights = signal.observables["mass"].values, signal.weights_of("mass")
         position, width = centre_and_width(masses, weights, "GeV", what="signal events")
+        window = Window(
+            0.6 * self.mass, 1.3 * self.mass, 0.97 * self.mass, 0.05 * self.mass, background=False
+        )
+        core = peaks.fit(masses, weights, window, what="signal events")
         quantities: dict[str, Measured] = {
             "signal mass": position,
             "signal width": width,
+            "signal core mass": core if isinstance(core, Failure) else core.mean,
+            "signal core width": core if isinstance(core, Failure) else core.sigma,
             "signal efficiency": efficiency(weights, signal.weights, what="signal events"),
             "background efficiency": efficiency(
                 samples["background"].weights_of("mass"), samples["background"].weights,
@@ -139,8 +147,8 @@ class Dijet:
             role: self.histogram(one) * (self.luminosity * self._per_fb(role, one))
             for role, one in samples.items()
         }
-        curve = self.luminosity * spectra.background.expected
-        return Outcome(quantities, histograms, {"background": curve})
+        curves = {"background": self.luminosity * spectra.background.expected}
+        return Outcome(quantities, histograms, curves)
 
     def spectra(self, samples: Mapping[str, Observed]) -> Spectra | Failure:
         """Return the fitted background and the signal, per 1/fb."""

@@ -31,6 +31,7 @@ class Window:
     companions: tuple[float, ...] = ()  # masses of other peaks, as multiples of the mean
     power: float = 3.0  # of the tails
     tails: tuple[float, float] | None = None  # fixed: where they begin; None: they are fitted
+    background: bool = True
     needed: int = 100  # events in the window
     bins: int = 240
 
@@ -56,7 +57,7 @@ class PeakFit:
 def fit(
     values: Floats, weights: Floats, window: Window, unit: str = "GeV", what: str = "events"
 ) -> PeakFit | Failure:
-    """Fit a Crystal Ball function with two tails, and its companions, on an exponential.
+    """Fit a Crystal Ball function with two tails and its companions on an exponential, if any.
 
     Companions share the resolution: their sigma is the same fraction of their mass, their tails are
     the same. The likelihood is that of Poisson counts; weights scale it by sum w^2 / sum w, so that
@@ -132,35 +133,39 @@ def fit(
 
 
 def _parameters(window: Window, total: float) -> tuple[list[str], Floats, list[Limits]]:
-    span = window.high - window.low
-    names = ["mean", "sigma", "events", "background", "slope"]
-    start = [window.mean, window.sigma, total / 2, total / 2 / span, -1.0]
+    names, start = ["mean", "sigma", "events"], [window.mean, window.sigma, total / 2]
     limits: list[Limits] = [
         (window.mean - 3 * window.sigma, window.mean + 3 * window.sigma),
-        (window.sigma / 4, window.sigma * 4), (0, None), (0, None), (-30, 30),
-    ]  # fmt: skip
+        (window.sigma / 4, window.sigma * 4),
+        (0, None),
+    ]
+    if window.background:
+        names += ["background", "slope"]
+        start += [total / 2 / (window.high - window.low), -1.0]
+        limits += [(0, None), (-30, 30)]
     if window.tails is None:
         names += ["left", "right"]
         start += [1.5, 1.5]
         limits += [(0.2, 6.0), (0.2, 6.0)]
-    for k in range(len(window.companions)):
-        names.append(f"companion {k + 1}")
-        start.append(total / 8)
-        limits.append((0, None))
+    names += [f"companion {k + 1}" for k in range(len(window.companions))]
+    start += [total / 8] * len(window.companions)
+    limits += [(0, None)] * len(window.companions)
     return names, np.array(start), limits
 
 
 def _density(window: Window, theta: Floats, x: Floats) -> Floats:
     """Return expected events per unit of mass, (sets, points); theta is (k, sets or 1, 1)."""
-    theta = theta.reshape(theta.shape[0], -1, 1)
-    mean, sigma, events, background, slope = theta[:5]
+    mean, sigma, events, *rest = theta.reshape(theta.shape[0], -1, 1)
+    found = np.zeros_like(mean)
+    if window.background:
+        background, slope, *rest = rest
+        middle, span = (window.low + window.high) / 2, window.high - window.low
+        found = background * np.exp(slope * (x - middle) / span)
     if window.tails is None:
-        (left, right), rest = theta[5:7], theta[7:]
+        left, right, *rest = rest
     else:
-        left, right, rest = *(np.full_like(mean, one) for one in window.tails), theta[5:]
+        left, right = (np.full_like(mean, one) for one in window.tails)
     area = _area(left, window.power) + _area(right, window.power)
-    middle = (window.low + window.high) / 2
-    found = background * np.exp(slope * (x - middle) / (window.high - window.low))
     for amount, ratio in zip((events, *rest), (1.0, *window.companions), strict=True):
         shape = crystal_ball(x, ratio * mean, ratio * sigma, left, right, window.power)
         found = found + amount / (ratio * sigma * area) * shape

@@ -69,8 +69,7 @@ def expected(
     """
     if not np.any(model.signal > 0):
         return Failure("no signal in the bins of the search")
-    nature = model.background if background is None else background
-    both = nature + (model.signal if signal is None else signal)
+    nature, both = _data(model, background, signal)
     scale = _unit(model)
     try:
         discovery = _Likelihood(model, both, scale)
@@ -126,9 +125,8 @@ def expected_pyhf(
 
     if not np.any(model.signal > 0):
         return Failure("no signal in the bins of the search")
+    nature, both = _data(model, background, signal)
     scale = _unit(model)
-    nature = model.background if background is None else background
-    both = nature + (model.signal if signal is None else signal)
     workspace = pyhf.Model(_specification(model, scale), poi_name="mu")
     bounds = workspace.config.suggested_bounds()
     bounds[workspace.config.poi_index] = (0.0, 20.0 + 2.0 / scale)
@@ -162,6 +160,20 @@ def expected_pyhf(
         float(np.sqrt(max(float(q0), 0.0))), limit * scale, strengths[0] * scale,
         strengths[1] * scale,
     )  # fmt: skip
+
+
+def _data(
+    model: Templates, background: Floats | None, signal: Floats | None
+) -> tuple[Floats, Floats]:
+    nature = model.background if background is None else background
+    both = nature + (model.signal if signal is None else signal)
+    for name, counts in (("background", nature), ("background and signal", both)):
+        if counts.shape != model.background.shape or not np.all(counts >= 0):
+            raise UsageError(
+                f"{name} of the data: expected {model.background.size} numbers >= 0, found "
+                f"{counts.size} of which {np.count_nonzero(~(counts >= 0))} are not"
+            )
+    return nature, both
 
 
 def _unit(model: Templates) -> float:
@@ -272,8 +284,9 @@ class _Likelihood:
         raise _DidNotConvergeError("the profile likelihood did not converge")
 
     def _value(self, means: Floats, at: Floats, prior: Floats, centre: Floats) -> float:
-        # Each term is small near the minimum, however many events there are: differences of q
+        # Each term is small near the minimum, however many events there are, so that differences
         # keep their digits.
-        ratio = (means - self.data) / self.data
-        terms = self.data * (ratio - np.log1p(ratio))
+        excess = means - self.data
+        ratio = np.divide(excess, self.data, out=np.zeros_like(excess), where=self.data > 0)
+        terms = np.where(self.data > 0, self.data * (ratio - np.log1p(ratio)), means)
         return float(2 * np.sum(terms) + np.sum(prior * (at - centre) ** 2))

@@ -1,7 +1,6 @@
-"""Shapes of peaks and of what lies under them, as functions of a mass; all are vectorised.
+"""Shapes of peaks, with a height of 1 at their position.
 
-Parameters may have the shape (k, 1), for k parameter sets at once. Peaks have a height of 1 at
-their position.
+Parameters may have the shape (k, 1), for k sets of them at once.
 """
 
 from __future__ import annotations
@@ -9,12 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from baler.physics.analyses.base import Floats
-
-
-def gaussian(x: Floats, mean: Floats, sigma: Floats) -> Floats:
-    """A normal distribution."""
-    shape: Floats = np.exp(-0.5 * ((x - mean) / sigma) ** 2)
-    return shape
 
 
 def crystal_ball(
@@ -31,8 +24,3 @@ def crystal_ball(
     core = np.minimum(np.abs(t), edge)
     shape: Floats = np.exp(-0.5 * core**2) * (1 + edge * beyond / power) ** -power
     return shape
-
-
-def breit_wigner(x: Floats, mean: Floats, width: Floats) -> Floats:
-    """A relativistic Breit-Wigner with a width that grows with the mass (PDG, section 50)."""
-    return (mean * width) ** 2 / ((x**2 - mean**2) ** 2 + (x**2 * width / mean) ** 2)

@@ -1,0 +1,97 @@
+"""How well a discriminator finds b jets: efficiency against mistag rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import hist
+import numpy as np
+
+from baler.physics.analyses.base import Failure, Floats, Measured, Observed, Outcome, Quantity
+from baler.physics.analyses.cuts import cut
+from baler.physics.analyses.objects import objects, observable, observe
+from baler.physics.events import Events
+from baler.physics.fits.weighted import effective, efficiency, quantiles, too_few
+
+FLAVOURS = {"b": 5, "c": 4, "light": 0}
+MISTAGS = 10
+"""Light jets that a working point must let pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Btag:
+    """Efficiency for b and c jets, where light jets are mistaken at given rates."""
+
+    name: ClassVar[str] = "btag"
+    title: ClassVar[str] = "b-tag efficiency against mistag rate"
+    roles: ClassVar[tuple[str, ...]] = ("data",)
+
+    pt: float = cut(30.0, "pt of a jet, at least", "GeV")
+    eta: float = cut(2.5, "|eta| of a jet, below")
+    discriminator: str = cut("btag", "field of the jets: larger for b jets")
+    loose: float = cut(0.1, "mistag rate of the loose working point")
+    medium: float = cut(0.01, "mistag rate of the medium working point")
+    tight: float = cut(0.001, "mistag rate of the tight working point")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The fields that it reads."""
+        return "Jet_pt", "Jet_eta", f"Jet_{self.discriminator}", "Jet_hadronFlavour"
+
+    def observe(self, events: Events) -> Observed:
+        """Return the discriminator of b, c and light jets."""
+        jets = objects(events, "Jet", [one.removeprefix("Jet_") for one in self.needs])
+        jets = jets[(jets.pt >= self.pt) & (abs(jets.eta) < self.eta)]
+        return observe(events, {
+            name: observable(
+                f"Discriminator of {name} jets", "",
+                jets[self.discriminator], abs(jets.hadronFlavour) == flavour,
+            )
+            for name, flavour in FLAVOURS.items()
+        })  # fmt: skip
+
+    def measure(self, samples: Mapping[str, Observed]) -> Outcome:
+        """Measure efficiencies at the working points, and the curve between them.
+
+        Uncertainties include that of the cut on the discriminator, which the light jets fix.
+        """
+        data = samples["data"]
+        quantities: dict[str, Measured] = {}
+        for flavour in ("b", "c"):
+            for point in ("loose", "medium", "tight"):
+                found = _efficiency(data, flavour, np.array([getattr(self, point)]))[0]
+                quantities[f"{flavour} efficiency, {point}"] = found
+        axis = hist.axis.Regular(
+            30, self.tight, 1.0, name="mistag", label="Mistag rate of light jets",
+            transform=hist.axis.transform.log,
+        )  # fmt: skip
+        roc: hist.Hist[Any] = hist.Hist(
+            axis, storage=hist.storage.Weight(), label="Efficiency for b jets"
+        )
+        for at, found in enumerate(_efficiency(data, "b", np.asarray(axis.centers))):
+            if isinstance(found, Quantity):
+                roc[at] = found.value, found.uncertainty**2
+        return Outcome(quantities, {"b efficiency": roc})
+
+
+def _efficiency(data: Observed, flavour: str, rates: Floats) -> list[Measured]:
+    light, weights = data.observables["light"].values, data.weights_of("light")
+    values, mine = data.observables[flavour].values, data.weights_of(flavour)
+    if failure := too_few(mine, 20, f"{flavour} jets"):
+        return [failure] * rates.size
+    found: list[Measured] = []
+    for rate in rates:
+        if failure := too_few(weights, int(np.ceil(MISTAGS / rate)), f"light jets for {rate:g}"):
+            found.append(failure)
+            continue
+        sigma = np.sqrt(rate * (1 - rate) / effective(weights))
+        cuts = quantiles(light, weights, 1 - rate + np.array([0.0, -sigma, sigma]))
+        middle, lower, upper = (efficiency(mine * (values > one), mine) for one in cuts)
+        assert not isinstance(middle, Failure)
+        assert not isinstance(lower, Failure)
+        assert not isinstance(upper, Failure)
+        slope = (lower.value - upper.value) / 2
+        found.append(Quantity(middle.value, float(np.hypot(middle.uncertainty, slope))))
+    return found
