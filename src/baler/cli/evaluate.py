@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RESULT = "result.json"
 
 
-def _numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
+def numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
     """Return positive numbers that are separated by commas."""
     try:
         found = tuple(float(word) for word in value.split(","))
@@ -30,8 +30,9 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
     return found
 
 
-def _whole(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
-    found = _numbers(ctx, parameter, value)
+def whole_numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    """Return positive whole numbers that are separated by commas."""
+    found = numbers(ctx, parameter, value)
     if any(number != int(number) for number in found):
         raise click.BadParameter(f"numbers have to be whole, not {value}")
     return tuple(int(number) for number in found)
@@ -72,7 +73,7 @@ def _whole(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     metavar="X,...",
     default="1,4,16",
     show_default=True,
-    callback=_numbers,
+    callback=numbers,
     help="How many times as wide the bounds are, a point of each curve for each.",
 )
 @click.option(
@@ -80,7 +81,7 @@ def _whole(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     metavar="N,...",
     default="4,8,14",
     show_default=True,
-    callback=_whole,
+    callback=whole_numbers,
     help="Latents of an object, for families of autoencoders: a point for each.",
 )
 @click.option(
