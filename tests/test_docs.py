@@ -74,6 +74,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_page_runs(page: Path, folder: Path) -> None:
     if "parquet" in page.name or ".parquet" in page.read_text(encoding="utf-8"):
         pytest.importorskip("pyarrow")
+    if page.name == "simulate.md":
+        pytest.importorskip("pythia8mc")
+        pytest.importorskip("fastjet")
     names: dict[str, Any] = {"__name__": page.stem}
     for block in blocks(page):
         match block.language:

@@ -14,6 +14,7 @@ from baler.physics.simulate.request import COMMON
 from baler.physics.simulate.tables import Array, Table, counts, ranges, starts, take, total
 
 BATCH = 100  # collisions simulated at once
+SOFT = "SoftQCD:inelastic = on"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,7 @@ class Pool:
 
 def minimum_bias(seed: int, collisions: int = 1500) -> Pool:
     """Simulate inelastic collisions, almost all of them soft."""
-    pythia = make_pythia([*COMMON, "SoftQCD:inelastic = on"], seed)
+    pythia = make_pythia([*COMMON, SOFT], seed)
     batches = []
     for done in range(0, collisions, BATCH):
         truth, _ = generate(pythia, min(BATCH, collisions - done))

@@ -40,9 +40,11 @@ class Request:
     def __post_init__(self) -> None:
         if unknown := [name for name in self.processes if name not in PROCESSES]:
             raise UsageError(f"no process {unknown[0]!r}; known: {', '.join(PROCESSES)}")
-        if not self.processes or self.events < len(set(self.processes)):
+        if not self.processes:
+            raise UsageError(f"no process was given; known: {', '.join(PROCESSES)}")
+        if self.events < len(self.mixed):
             raise UsageError(
-                f"{self.events:,} events cannot be shared by {len(set(self.processes))} processes"
+                f"{len(self.mixed)} processes need at least as many events, not {self.events}"
             )
         if self.seed < 0:
             raise UsageError(f"a seed is 0 or larger, not {self.seed}")

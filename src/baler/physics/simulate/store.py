@@ -39,7 +39,7 @@ class Store:
 
     def load(self, part: Part) -> Made:
         """Read a part; raises OSError, ValueError, KeyError or BadZipFile for a damaged file."""
-        with np.load(self._path(part), allow_pickle=False) as file:
+        with self._path(part).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             form, length, cross_section, uncertainty, tried = json.loads(str(file["about"]))
             buffers = {name: file[name] for name in file.files if name != "about"}
         events = ak.from_buffers(ak.forms.from_dict(form), length, buffers)
