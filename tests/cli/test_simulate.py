@@ -32,7 +32,6 @@ def test_a_table_says_what_was_simulated(tmp_path: Path, baler: Baler) -> None:
     assert row.split()[:4] == ["zmumu", "4", "4", "4"]
     assert last.startswith(f"{target}: 4 events, ")
     assert last.endswith(" events per second")
-    baler("compress", target, tmp_path / "z.baler", "-q")
     assert baler("simulate", target, *FEW, code=2).stderr.startswith("Error: ")
     assert baler("simulate", target, *FEW, "-f", "-q").output == ""
 

@@ -91,7 +91,7 @@ def simulate(
     The tree is called Events, its branches are named as in CMS NanoAOD, and `run` tells the
     process:
 
-      qcd      1   dijets; weighted, so that hard ones are as many as soft ones
+      qcd      1   dijets; weighted, so that there are hard ones too
       ttbar    2   top pairs
       zprime   3   a Z' to two quarks, all but top
       zmumu    4   Z and virtual photons to two muons

@@ -84,7 +84,10 @@ def test_own_settings_come_last() -> None:
     [
         ({"processes": ("higgs",)}, "no process 'higgs'; known: qcd, ttbar"),
         ({"processes": ()}, "no process was given; known: qcd, ttbar"),
-        ({"processes": ("qcd", "ttbar"), "events": 1}, "2 processes need at least as many events, not 1"),
+        (
+            {"processes": ("qcd", "ttbar"), "events": 1},
+            "2 processes need at least as many events, not 1",
+        ),
         ({"seed": -1}, "a seed is 0 or larger, not -1"),
         ({"pileup": 81.0}, "mean pile-up is 0 to 80, not 81"),
         ({"pileup": float("nan")}, "mean pile-up is 0 to 80, not nan"),

@@ -239,7 +239,7 @@ def test_several_processes_make_the_same_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "BLOCK", BLOCK)
-    request = Request(("zmumu", "zee"), 2 * BLOCK, seed=2, pileup=0.0)
+    request = Request(("zee",), 2 * BLOCK, seed=2, pileup=0.0)
     said: list[tuple[int, int]] = []
     for jobs in (1, 2):
         target = tmp_path / f"{jobs}.root"

@@ -21,7 +21,10 @@ from baler.physics.simulate.triggers import triggers
 def simulate_batch(
     pythia: Any, events: int, pool: Pool | None, pileup: float, rng: Generator
 ) -> tuple[Table, dict[str, Table]]:
-    """New events, seen by the detector: values per event, and the collections by name."""
+    """New events, seen by the detector: values per event, and the collections by name.
+
+    Momenta are in GeV, lengths in cm. Without a pool there is no pile-up.
+    """
     truth, beam = generate(pythia, events)
     vertex = rng.normal(BEAM_SPOT[0], BEAM_SPOT[1], (events, 3))
     true_pileup = np.maximum(rng.normal(pileup, 0.25 * pileup, events), 0.0)

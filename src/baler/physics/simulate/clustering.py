@@ -11,7 +11,10 @@ from baler.physics.simulate.tables import Array, Table, counts, starts, take
 
 
 def area_ghosts(events: int, rng: Generator) -> tuple[Table, float]:
-    """Particles too soft to change a jet, evenly strewn to measure its area; the area of each."""
+    """Particles too soft to change a jet, evenly strewn to measure its area; the area of each.
+
+    M. Cacciari, G. P. Salam, G. Soyez 2008, https://arxiv.org/abs/0802.1188.
+    """
     eta = np.arange(-4.725, 4.8, 0.15)
     phi = np.linspace(-np.pi, np.pi, 42, endpoint=False)
     grid_eta, grid_phi = (np.tile(axis.ravel(), events) for axis in np.meshgrid(eta, phi))
@@ -44,7 +47,7 @@ def cluster(particles: Table, events: int, pt_min: float) -> tuple[Table, Array,
     """Anti-kt jets with R = 0.4, and the jet and the particle of each of their constituents.
 
     M. Cacciari, G. P. Salam, G. Soyez 2008, https://arxiv.org/abs/0802.1189. Particles must be
-    in order of event; jets come so, but not in order of pt.
+    in order of event; jets come so, but not in order of pt. ``pt_min`` and momenta are in GeV.
     """
     import fastjet
     from fastjet._swig import ClusterSequence

@@ -43,8 +43,15 @@ def species(pythia: Any, ids: Array) -> tuple[Array, Array]:
 
 
 def generate(pythia: Any, events: int) -> tuple[Table, ak.Array]:
-    """All particles of new events, with the row of their mother, and Pythia's event records."""
-    batch = pythia.nextBatch(events)
+    """All particles of new events, in order of event, and what Pythia tells of the events.
+
+    Momenta are in GeV, vertices (``vx``, ``vy``, ``vz``) in mm; ``mother`` is a row of the table.
+    Raises BalerError if Pythia cannot go on.
+    """
+    try:
+        batch = pythia.nextBatch(events)
+    except (IndexError, RuntimeError) as error:  # of C++
+        raise BalerError(f"Pythia cannot go on with these settings: {error}") from error
     if len(batch) != events or "prt" not in batch.fields:
         raise BalerError("Pythia gave up: too many of its events fail with these settings")
     particles = batch.prt

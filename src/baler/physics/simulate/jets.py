@@ -84,7 +84,12 @@ def nearest(jets: Table, truth: Table, events: int) -> Array:
 
 
 def composition(members: Table, jet: Array, size: int) -> Table:
-    """Which part of a jet's energy each kind of candidate carries, and how it is spread."""
+    """Which part of a jet's energy each kind of candidate carries, and how it is spread.
+
+    ``members`` are candidates, ``jet`` is the number of the one that each is in. The charge is the
+    mean of those of the tracks, each weighted with the square root of its pt (D. Krohn et al. 2012,
+    https://arxiv.org/abs/1209.2421).
+    """
     energy, pt, kind = members["pt"] * np.cosh(members["eta"]), members["pt"], members["pdgId"]
     names = {"chHEF": 211, "neHEF": 130, "chEmEF": 11, "neEmEF": 22, "muEF": 13}
     names |= {"hfHEF": 1, "hfEmEF": 2}

@@ -8,7 +8,11 @@ from baler.physics.simulate.tables import Table, total
 
 
 def missing_energy(candidates: Table, jets: Table, events: int) -> Table:
-    """What the transverse momenta lack to zero, jets corrected, with covariance (GeV^2)."""
+    """What the transverse momenta lack to zero (GeV), jets corrected, with covariance (GeV^2).
+
+    The significance is the square of the missing momentum in units of its covariance (CMS 2011,
+    https://arxiv.org/abs/1106.5048).
+    """
     event, pt, phi = candidates["event"], candidates["pt"], candidates["phi"]
     correction = jets["pt"] - jets["rawPt"]
     x = -total(pt * np.cos(phi), event, events)

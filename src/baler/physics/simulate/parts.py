@@ -49,11 +49,16 @@ class Part:
     @property
     def name(self) -> str:
         """A name that no other part has."""
-        packages = ("pythia8mc", "fastjet", "awkward", "numpy")
-        versions = [VERSION, *map(importlib.metadata.version, packages)]
-        text = json.dumps([asdict(self), versions], sort_keys=True)
+        text = json.dumps([asdict(self), VERSION, *_versions()], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         return f"{self.process}-{self.block:05}-{digest[:16]}"
+
+
+@lru_cache(maxsize=1)
+def _versions() -> list[str]:
+    return [
+        importlib.metadata.version(name) for name in ("pythia8mc", "fastjet", "awkward", "numpy")
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,6 +40,7 @@ def minimum_bias(seed: int, collisions: int = 1500) -> Pool:
 def pile_up(pool: Pool, collisions: Array, vertex_z: Array, rng: Generator) -> Table:
     """Candidates of so many further collisions per event, turned in phi and moved along the beam.
 
+    ``collisions`` and ``vertex_z``, where the collision of interest is (cm), have shape (events,).
     Tracks that point away from the main vertex are dropped (charged-hadron subtraction).
     """
     event = np.repeat(np.arange(len(collisions)), collisions)
@@ -58,7 +59,10 @@ def pile_up(pool: Pool, collisions: Array, vertex_z: Array, rng: Generator) -> T
 
 
 def energy_density(candidates: Table, events: int) -> Array:
-    """Median pt per unit area over a grid of 16 x 10 cells in |eta| < 4.8, in GeV: rho."""
+    """Median pt per unit area over a grid of 16 x 10 cells in |eta| < 4.8: rho; (events,), GeV.
+
+    M. Cacciari, G. P. Salam 2008, https://arxiv.org/abs/0707.1378.
+    """
     inside = take(candidates, np.abs(candidates["eta"]) < 4.8)
     row = np.floor((inside["eta"] + 4.8) / 0.6).astype(int)
     column = np.floor((inside["phi"] + np.pi) / (2 * np.pi) * 10).astype(int) % 10
