@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import hist
 import numpy as np
 
-from baler.physics.analyses.base import Failure, Floats, Measured, Observed, Outcome, Quantity
+from baler.physics.analyses.base import Floats, Measured, Observed, Outcome, Quantity
 from baler.physics.analyses.cuts import cut
 from baler.physics.analyses.objects import objects, observable, observe
 from baler.physics.events import Events
-from baler.physics.fits.weighted import effective, efficiency, quantiles, too_few
+from baler.physics.fits.weighted import effective, efficiencies, quantiles, too_few
 
 FLAVOURS = {"b": 5, "c": 4, "light": 0}
 MISTAGS = 10
@@ -59,10 +59,13 @@ class Btag:
         """
         data = samples["data"]
         quantities: dict[str, Measured] = {}
+        points = {"loose": self.loose, "medium": self.medium, "tight": self.tight}
         for flavour in ("b", "c"):
-            for point in ("loose", "medium", "tight"):
-                found = _efficiency(data, flavour, np.array([getattr(self, point)]))[0]
-                quantities[f"{flavour} efficiency, {point}"] = found
+            found = _efficiency(data, flavour, np.array(list(points.values())))
+            quantities |= {
+                f"{flavour} efficiency, {point}": one
+                for point, one in zip(points, found, strict=True)
+            }
         axis = hist.axis.Regular(
             30, self.tight, 1.0, name="mistag", label="Mistag rate of light jets",
             transform=hist.axis.transform.log,
@@ -70,9 +73,9 @@ class Btag:
         roc: hist.Hist[Any] = hist.Hist(
             axis, storage=hist.storage.Weight(), label="Efficiency for b jets"
         )
-        for at, found in enumerate(_efficiency(data, "b", np.asarray(axis.centers))):
-            if isinstance(found, Quantity):
-                roc[at] = found.value, found.uncertainty**2
+        for at, one in enumerate(_efficiency(data, "b", np.asarray(axis.centers))):
+            if isinstance(one, Quantity):
+                roc[at] = one.value, one.uncertainty**2
         return Outcome(quantities, {"b efficiency": roc})
 
 
@@ -81,17 +84,17 @@ def _efficiency(data: Observed, flavour: str, rates: Floats) -> list[Measured]:
     values, mine = data.observables[flavour].values, data.weights_of(flavour)
     if failure := too_few(mine, 20, f"{flavour} jets"):
         return [failure] * rates.size
+    sigma = np.sqrt(rates * (1 - rates) / max(effective(weights), 1.0))
+    cuts = np.zeros((3, rates.size))
+    if light.size:
+        cuts = quantiles(light, weights, 1 - rates + np.outer([0, -1, 1], sigma))
+    (value, lower, upper), (binomial, _, _) = (
+        one.reshape(3, -1) for one in efficiencies(values, mine, cuts.ravel())
+    )
+    uncertainty = np.hypot(binomial, (lower - upper) / 2)
     found: list[Measured] = []
-    for rate in rates:
-        if failure := too_few(weights, int(np.ceil(MISTAGS / rate)), f"light jets for {rate:g}"):
-            found.append(failure)
-            continue
-        sigma = np.sqrt(rate * (1 - rate) / effective(weights))
-        cuts = quantiles(light, weights, 1 - rate + np.array([0.0, -sigma, sigma]))
-        middle, lower, upper = (efficiency(mine * (values > one), mine) for one in cuts)
-        assert not isinstance(middle, Failure)
-        assert not isinstance(lower, Failure)
-        assert not isinstance(upper, Failure)
-        slope = (lower.value - upper.value) / 2
-        found.append(Quantity(middle.value, float(np.hypot(middle.uncertainty, slope))))
+    for rate, one, its in zip(rates, value, uncertainty, strict=True):
+        needed = int(np.ceil(MISTAGS / rate))
+        few = too_few(weights, needed, f"light jets for {rate:g}")
+        found.append(few or Quantity(float(one), float(its)))
     return found

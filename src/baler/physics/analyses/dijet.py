@@ -125,7 +125,12 @@ class Dijet:
         masses, weights = signal.observables["mass"].values, signal.weights_of("mass")
         position, width = centre_and_width(masses, weights, "GeV", what="signal events")
         window = Window(
-            0.6 * self.mass, 1.3 * self.mass, 0.97 * self.mass, 0.05 * self.mass, background=False
+            0.6 * self.mass,
+            1.3 * self.mass,
+            0.97 * self.mass,
+            0.03 * self.mass,
+            power=1.5,
+            background=False,
         )
         core = peaks.fit(masses, weights, window, what="signal events")
         quantities: dict[str, Measured] = {

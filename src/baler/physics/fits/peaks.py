@@ -20,6 +20,10 @@ TOLERANCE = 1e-3
 """Of Minuit: parameters are within a thousandth of their uncertainties of the minimum."""
 
 
+NO_TAIL = 6.0
+"""Standard deviations from which on a tail is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Where a peak is fitted, and with what."""
@@ -62,7 +66,8 @@ def fit(
     Companions share the resolution: their sigma is the same fraction of their mass, their tails are
     the same. The likelihood is that of Poisson counts; weights scale it by sum w^2 / sum w, so that
     uncertainties are those of the effective number of events (G. Bohm and G. Zech, Nucl. Instrum.
-    Meth. A 748 (2014) 1). Bins with a negative sum of weights count as empty. A Failure says why
+    Meth. A 748 (2014) 1). Bins with a negative sum of weights count as empty. A tail that wants to
+    begin beyond four standard deviations is left out. A Failure says why
     there is no fit: too few events, no convergence, no covariance, a parameter at its limit, a peak
     of less than three standard deviations.
 
@@ -113,6 +118,10 @@ def fit(
         minuit.migrad()
         if not minuit.valid:
             minuit.simplex().migrad()
+        if absent := [one for one in ("left", "right") if one in names and minuit.values[one] > 4]:
+            for one in absent:
+                minuit.values[one], minuit.fixed[one] = NO_TAIL, True
+            minuit.migrad()
         if minuit.valid:
             minuit.hesse()
     if failure := _problem(minuit, names, limits, what):
@@ -127,7 +136,7 @@ def fit(
         Quantity(found["sigma"].value, found["sigma"].uncertainty, unit),
         found["events"],
         chi2,
-        bins - len(names),
+        bins - minuit.nfit,
         theta,
     )
 
@@ -146,7 +155,7 @@ def _parameters(window: Window, total: float) -> tuple[list[str], Floats, list[L
     if window.tails is None:
         names += ["left", "right"]
         start += [1.5, 1.5]
-        limits += [(0.2, 6.0), (0.2, 6.0)]
+        limits += [(0.2, NO_TAIL), (0.2, NO_TAIL)]
     names += [f"companion {k + 1}" for k in range(len(window.companions))]
     start += [total / 8] * len(window.companions)
     limits += [(0, None)] * len(window.companions)
@@ -190,6 +199,8 @@ def _problem(
     if not (minuit.accurate and minuit.covariance is not None):
         return Failure(f"{what}: the fit has no valid covariance")
     for name, limit in zip(names, limits, strict=True):
+        if minuit.fixed[name]:
+            continue
         value, error = minuit.values[name], minuit.errors[name]
         if any(one is not None and abs(value - one) < 1e-3 * error for one in limit):
             return Failure(f"{what}: {name} of the fit is at its limit, {value:.4g}")

@@ -18,7 +18,7 @@ from baler.errors import UsageError
 from baler.physics.analyses.base import Failure, Floats
 
 NORMAL = NormalDist()
-FREE = 10.0
+FREE = 30.0
 """By how much the constraint of a background variation is wider than the variation: with it the
 data alone say what the background is, as where function and signal are fitted together."""
 

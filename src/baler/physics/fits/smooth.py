@@ -84,15 +84,15 @@ def fit(
             step = np.linalg.solve(hessian, gradient @ residual)
             gain = float(step @ (gradient @ residual))
             size, there = 1.0, _at(theta + step, basis, measure, counts, scale)
-            while there[0] > here + 1e-12 * abs(here) and size > 1e-8:
+            while there[0] > here + 1e-9 * (1 + here) and size > 1e-8:
                 size /= 2
                 there = _at(theta + size * step, basis, measure, counts, scale)
             theta, (here, expected, gradient) = theta + size * step, there
-            if gain < 1e-9:
+            if gain < 1e-9 * (1 + here):
                 break
         else:
             gain = np.inf
-    if not (gain < 1e-6 and np.all(np.isfinite(expected)) and np.all(expected > 0)):
+    if not (gain < 1e-6 * (1 + here) and np.all(np.isfinite(expected)) and np.all(expected > 0)):
         return Failure("background: the fit did not converge")
     return SmoothFit(
         edges, root_s, turn @ theta, expected, gradient, scale, here, sums.size - parameters
@@ -140,10 +140,11 @@ def _at(
     values = np.exp(np.tensordot(theta, basis, 1)) * measure
     expected = values.sum(0)
     gradient = np.sum(basis * values, axis=1)
-    means = expected / scale
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.where(counts > 0, counts * np.log(counts / means), 0.0)
-    deviance = 2 * float(np.sum(means - counts + logs))
+    # each term is small near the minimum, so that the sum keeps its digits
+    excess = expected / scale - counts
+    ratio = np.divide(excess, counts, out=np.zeros_like(excess), where=counts > 0)
+    terms = np.where(counts > 0, counts * (ratio - np.log1p(ratio)), excess)
+    deviance = 2 * float(np.sum(terms))
     return (deviance if np.isfinite(deviance) else np.inf), expected, gradient
 
 

@@ -40,6 +40,7 @@ def quantiles(values: Floats, weights: Floats, points: Floats) -> Floats:
     stays at its height.
     """
     order = np.argsort(values, kind="stable")
+    order = order[weights[order] != 0]
     values, weights = values[order], weights[order]
     cumulative = np.maximum.accumulate(np.cumsum(weights) - weights / 2)
     found: Floats = np.interp(np.asarray(points) * np.sum(weights), cumulative, values)
@@ -82,8 +83,25 @@ def efficiency(passing: Floats, all_: Floats, *, needed: int = 1, what: str = "r
     """
     if failure := too_few(all_, needed, what):
         return failure
-    whole = float(np.sum(all_))
-    value = float(np.sum(passing)) / whole
-    squares, passed = float(np.sum(all_**2)), float(np.sum(passing**2))
-    variance = ((1 - value) ** 2 * passed + value**2 * (squares - passed)) / whole**2
-    return Quantity(value, float(np.sqrt(variance)) or 1.0 / effective(all_))
+    passed = np.array([np.sum(passing)]), np.array([np.sum(passing**2)])
+    (value,), (sigma,) = _binomial(*passed, all_)
+    return Quantity(float(value), float(sigma))
+
+
+def efficiencies(values: Floats, weights: Floats, cuts: Floats) -> tuple[Floats, Floats]:
+    """Return the efficiency of ``values`` above each cut, and its uncertainty, (cuts,) each."""
+    order = np.argsort(values, kind="stable")
+    at = np.searchsorted(values[order], cuts, side="right")
+    passed, squares = (
+        np.append(np.cumsum(one[::-1])[::-1], 0.0)[at]
+        for one in (weights[order], weights[order] ** 2)
+    )
+    return _binomial(passed, squares, weights)
+
+
+def _binomial(passed: Floats, squares: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    whole = np.sum(weights)
+    value = passed / whole
+    rest = np.sum(weights**2) - squares
+    sigma = np.sqrt(((1 - value) ** 2 * squares + value**2 * np.maximum(rest, 0.0)) / whole**2)
+    return value, np.where(sigma > 0, sigma, 1 / effective(weights))
