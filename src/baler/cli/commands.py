@@ -20,7 +20,9 @@ from baler.cli.evaluate import evaluate
 from baler.cli.inspect import inspect
 from baler.cli.migrate import migrate
 from baler.cli.simulate import simulate
+from baler.cli.study import study
 from baler.cli.train import train
+from baler.cli.tune import tune
 from baler.cli.verify import verify
 from baler.errors import BalerError, BoundBroken, Unreadable, UsageError
 
@@ -136,7 +138,9 @@ def cli() -> None:
 
 
 for _command in (
-    compress, decompress, inspect, verify, train, families, migrate, bench, evaluate, simulate,
+    compress, decompress, inspect, verify, train, families, migrate, bench, evaluate,
+    simulate, study,
+    tune,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -20,6 +20,7 @@ BLUE, ORANGE, RED, GREY, VIOLET, BROWN, TANGERINE, KHAKI, SLATE, CYAN = COLOURS
 
 KNOWN = {
     "baler": (RED, "o"),
+    "baler + dither": (VIOLET, "o"),
     "baler + learned model": (BLUE, "o"),
     "bins + pcodec 12": (SLATE, "s"),
     "mantissa + LZMA-9": (BROWN, "v"),

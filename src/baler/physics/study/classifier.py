@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,14 @@ ROWS = 20_000
 REPLICAS = 100
 VISIBLE = 2.0
 """Standard deviations of excess from which blurring is tried."""
-TREES = {"max_iter": 60, "learning_rate": 0.1, "max_leaf_nodes": 15, "early_stopping": False}
+TOLD = 5
+NEGLIGIBLE = 0.002
+TREES: dict[str, Any] = {
+    "max_iter": 60,
+    "learning_rate": 0.1,
+    "max_leaf_nodes": 15,
+    "early_stopping": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class Separation:
     excess_uncertainty: float  # by the same resampled events
     blurred: float  # AUC if both are blurred by the bounds; nan where there was nothing to tell
     blurred_uncertainty: float
+    telling: tuple[str, ...]  # columns without which they would tell less, most first
 
 
 def need_sklearn() -> None:
@@ -83,8 +92,9 @@ class Classifier:
         found = self.identical if same else self._aucs(self.before, changed)
         excess = found - self.identical
         error = float(excess[1:].std(ddof=1))
-        blurred = np.full(2, np.nan)
+        blurred, telling = np.full(2, np.nan), tuple[str, ...]()
         if error > 0 and excess[0] > VISIBLE * error:
+            telling = self._telling(changed)
             blurred = self._aucs(*self._blurred(before, changed, bounds))
         return Separation(
             table=self.table.name,
@@ -98,6 +108,7 @@ class Classifier:
             excess_uncertainty=error,
             blurred=float(blurred[0]),
             blurred_uncertainty=_spread(blurred),
+            telling=telling,
         )
 
     def _blurred(
@@ -116,36 +127,74 @@ class Classifier:
             self.before.values + width * random.uniform(-1, 1, width.shape), self.before.event
         ), Rows(changed.values + width * random.uniform(-1, 1, width.shape), changed.event)
 
+    def _telling(self, after: Rows) -> tuple[str, ...]:
+        """Return the columns whose values, shuffled, cost most AUC (L. Breiman 2001)."""
+        test = self._tested(self.before, after)
+        if test is None:
+            return ()
+        random = np.random.default_rng([self.seed, 16])
+        whole = _auc_of(test.weights, test.label, test.scores(test.values))
+        lost = {}
+        for place, column in enumerate(self.table.columns):
+            shuffled = test.values.copy()
+            shuffled[:, place] = random.permutation(shuffled[:, place])
+            lost[column.name] = whole - _auc_of(test.weights, test.label, test.scores(shuffled))
+        ranked = sorted(lost, key=lambda name: -lost[name])
+        return tuple(name for name in ranked[:TOLD] if lost[name] > NEGLIGIBLE)
+
     def _aucs(self, before: Rows, after: Rows) -> Floats:
         """Return the AUC, and those of resampled events; shape (1 + replicas,)."""
+        test = self._tested(before, after)
+        if test is None:
+            return np.full(1 + REPLICAS, np.nan)
+        score = test.scores(test.values)
+        factors = (np.ones(self.events), *self.factors)
+        return np.array(
+            [_auc_of(test.weights * one[test.event], test.label, score) for one in factors]
+        )
+
+    def _tested(self, before: Rows, after: Rows) -> _Tested | None:
+        """Train on all folds but one, for each; None for too few rows."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         one, other = self.half[before.event], ~self.half[after.event]
         values = np.concatenate([before.values[one], after.values[other]])
         event = np.concatenate([before.event[one], after.event[other]])
         label = np.repeat([0, 1], [int(one.sum()), int(other.sum())])
+        used = self.weights[event] > 0
+        values, event, label = _in_bins(values[used]), event[used], label[used]
+        fold = self.fold[event]
+        if any(len(np.unique(label[fold != held])) < 2 for held in range(FOLDS)):
+            return None
         weights = self.weights[event]
-        used = weights > 0
-        values, event, label, weights = values[used], event[used], label[used], weights[used]
-        if min(np.bincount(label, minlength=2)) < FOLDS:
-            return np.full(1 + REPLICAS, np.nan)
         weights = weights / np.bincount(label, weights)[label] * len(label) / 2
-        values = _in_bins(values)
-        score = np.full(len(label), 0.5)
-        for fold in range(FOLDS):
-            held = self.fold[event] == fold
-            if held.any() and len(np.unique(label[~held])) == 2:
-                trees = HistGradientBoostingClassifier(random_state=self.seed, **TREES)
-                trees.fit(values[~held], label[~held], sample_weight=weights[~held])
-                score[held] = trees.decision_function(values[held])
-        order = np.argsort(score, kind="stable")
-        ties = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
-        return np.array(
-            [
-                _auc(weights[order] * factor, label[order], ties)
-                for factor in (np.ones(len(order)), *(f[event[order]] for f in self.factors))
-            ]
-        )
+        trees = []
+        for held in range(FOLDS):
+            grown = HistGradientBoostingClassifier(random_state=self.seed, **TREES)
+            trees.append(grown.fit(values[fold != held], label[fold != held],
+                                   sample_weight=weights[fold != held]))  # fmt: skip
+        return _Tested(values, event, label, weights, fold, trees)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tested:
+    """Rows of both classes, and the trees that have not seen those of each fold."""
+
+    values: Floats
+    event: Ints
+    label: Ints
+    weights: Floats
+    fold: Ints
+    trees: Sequence[Any]
+
+    def scores(self, values: Floats) -> Floats:
+        """Return how much each row looks like after compression."""
+        found = np.zeros(len(values))
+        for fold, trees in enumerate(self.trees):
+            held = self.fold == fold
+            if held.any():
+                found[held] = trees.decision_function(values[held])
+        return found
 
 
 def _in_bins(values: Floats) -> Floats:
@@ -167,8 +216,11 @@ def _in_bins(values: Floats) -> Floats:
     return found
 
 
-def _auc(weights: Floats, label: Ints, ties: Ints) -> float:
-    """Return the area under the ROC curve of ordered rows, equal scores up to each of ``ties``."""
+def _auc_of(weights: Floats, label: Ints, score: Floats) -> float:
+    """Return the area under the ROC curve; equal scores count half."""
+    order = np.argsort(score, kind="stable")
+    weights, label, score = weights[order], label[order], score[order]
+    ties = np.flatnonzero(np.append(np.diff(score) != 0, True))
     negative = np.cumsum(weights * (label == 0))[ties]
     positive = np.diff(np.cumsum(weights * label)[ties], prepend=0.0)
     below = np.concatenate([[0.0], negative[:-1]])

@@ -1,0 +1,195 @@
+"""Histograms before and after, with the ratio of both below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from baler.physics.study.binned import Binned
+from baler.physics.study.columns import ERROR_EDGES
+from baler.physics.study.report.looks import Looks, by_policy, legend_below, steps
+from baler.physics.study.result import Sample, Study
+
+ACROSS, DOWN = 3, 2
+WIDE = 30.0
+"""Histograms whose contents extend over more than this factor have a logarithmic axis."""
+
+
+def spectra(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+    """Yield for each policy the histograms that the analysis measures from, with its curves."""
+    names = list(found.originals.spectra)
+    for policy, effects in by_policy(found).items():
+        figure, panels = _panels(pyplot, len(names))
+        for name, panel in zip(names, panels, strict=True):
+            before = found.originals.spectra[name]
+            after = {one.name: one.spectra[name] for one in effects if name in one.spectra}
+            _pair(panel, before, after, looks)
+            panel[0].set_ylabel(f"{name}, events")
+        _finish(figure, panels, found.samples[0], policy)
+        yield figure
+
+
+def observables(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+    """Yield for each policy the variables of the analysis."""
+    names = list(found.originals.observables)
+    for policy, effects in by_policy(found).items():
+        figure, panels = _panels(pyplot, len(names))
+        for name, panel in zip(names, panels, strict=True):
+            after = {
+                one.name: change.after
+                for one in effects
+                for change in one.observables
+                if f"{change.role}: {change.observable}" == name
+            }
+            _pair(panel, found.originals.observables[name], after, looks)
+            panel[0].set_ylabel(f"{name.partition(':')[0]}, events")
+        _finish(figure, panels, found.samples[0], policy)
+        yield figure
+
+
+def columns(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+    """Yield for each policy the columns that were compared one by one."""
+    names = list(found.originals.columns)
+    for policy, effects in by_policy(found).items():
+        for start in range(0, len(names), ACROSS * DOWN):
+            page = names[start : start + ACROSS * DOWN]
+            figure, panels = _panels(pyplot, len(page))
+            for name, panel in zip(page, panels, strict=True):
+                after = {
+                    one.name: change.after
+                    for one in effects
+                    for change in one.columns
+                    if change.column == name
+                }
+                _pair(panel, found.originals.columns[name], after, looks)
+                panel[0].set_ylabel("weighted entries")
+            _finish(figure, panels, found.samples[0], policy)
+            yield figure
+
+
+def changes(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+    """Yield for each policy how the variables of matched objects change."""
+    names = list(found.originals.observables)
+    for policy, effects in by_policy(found).items():
+        figure, panels = _panels(pyplot, len(names), ratio=False)
+        for name, (axes,) in zip(names, panels, strict=True):
+            for effect in effects:
+                for one in effect.observables:
+                    whole = float(np.sum(one.changes.contents))
+                    if f"{one.role}: {one.observable}" == name and whole:
+                        edges = np.array(one.changes.edges)
+                        steps(axes, edges, np.array(one.changes.contents) / whole / np.diff(edges),
+                              label=effect.name, **looks[effect.name].outline)  # fmt: skip
+                        axes.set_xlabel(one.changes.label)
+            axes.set_ylabel(f"{name.partition(':')[0]}, density")
+            axes.set_yscale("log")
+        _finish(figure, panels, found.samples[0], policy)
+        yield figure
+
+
+def errors(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+    """Yield for each policy the errors of columns in units of their bounds."""
+    for policy, effects in by_policy(found).items():
+        names = [
+            name
+            for name in found.originals.columns
+            if any(sum(c.errors) for e in effects for c in e.columns if c.column == name)
+        ]
+        for start in range(0, len(names), ACROSS * DOWN):
+            page = names[start : start + ACROSS * DOWN]
+            figure, panels = _panels(pyplot, len(page), ratio=False)
+            for name, (axes,) in zip(page, panels, strict=True):
+                for effect in effects:
+                    counts = next(c.errors for c in effect.columns if c.column == name)
+                    if sum(counts):
+                        part = np.array(counts) / sum(counts) / np.diff(ERROR_EDGES)
+                        steps(axes, ERROR_EDGES, part, label=effect.name,
+                              **looks[effect.name].outline)  # fmt: skip
+                axes.set_xlabel(f"{name}: error / bound")
+                axes.set_ylabel("density")
+                axes.set_ylim(bottom=0)
+                for side in (-1, 1):
+                    axes.axvline(side, color="0.6", linewidth=0.8, zorder=1)
+            _finish(figure, panels, found.samples[0], policy)
+            yield figure
+
+
+def _panels(pyplot: Any, count: int, *, ratio: bool = True) -> tuple[Any, list[Sequence[Any]]]:
+    """Return a figure, and for each panel its axes: above, and of the ratio below."""
+    across = min(count, ACROSS)
+    down = -(-count // ACROSS)
+    figure = pyplot.figure(figsize=(4.6 * across, (4.3 if ratio else 3.3) * down))
+    grid = figure.add_gridspec(down, across, hspace=0.32, wspace=0.34)
+    panels: list[Sequence[Any]] = []
+    for at in range(count):
+        cell = grid[at // across, at % across]
+        if not ratio:
+            panels.append([figure.add_subplot(cell)])
+            continue
+        inner = cell.subgridspec(2, 1, height_ratios=(2.6, 1), hspace=0.06)
+        above = figure.add_subplot(inner[0])
+        panels.append([above, figure.add_subplot(inner[1], sharex=above)])
+    return figure, panels
+
+
+def _finish(figure: Any, panels: Sequence[Sequence[Any]], sample: Sample, policy: str) -> None:
+    first = panels[0][0]
+    across = min(len(panels), ACROSS)
+    first.set_title("baler", loc="left", fontweight="bold", fontsize=12)
+    corner = panels[across - 1][0]
+    kind = "simulation, " if sample.simulated else ""
+    told = f"{kind}{sample.name}, {sample.events:,} events; {policy}"
+    if across == 1:
+        told = f"{sample.events:,} events; {policy}"
+    corner.set_title(told, loc="right", fontsize=9.5)
+    busiest = max(panels, key=lambda panel: len(panel[0].get_legend_handles_labels()[0]))
+    legend_below(figure, busiest[0], columns=min(4, across + 1))
+
+
+def _pair(panel: Sequence[Any], before: Binned, after: Mapping[str, Binned], looks: Looks) -> None:
+    above, below = panel
+    edges, old = np.array(before.edges), np.array(before.contents)
+    sigma = np.sqrt(np.array(before.variances))
+    widths = np.diff(edges)
+    steps(above, edges, old / widths, fill=True, color="0.85", label="before", zorder=1)
+    above.errorbar((edges[1:] + edges[:-1]) / 2, old / widths, sigma / widths, fmt="none",
+                   ecolor="0.45", elinewidth=0.8, zorder=2)  # fmt: skip
+    if before.curve:
+        centres = (edges[1:] + edges[:-1]) / 2
+        above.plot(centres, np.array(before.curve) / widths, color="black", linewidth=1.0,
+                   label="fit before", zorder=3)  # fmt: skip
+    relative = np.divide(sigma, old, out=np.zeros_like(old), where=old > 0)
+    below.stairs(1 + relative, edges, baseline=1 - relative, fill=True, color="0.85", zorder=1)
+    for name, one in after.items():
+        new = np.array(one.contents)
+        steps(above, edges, new / widths, label=name, **looks[name].outline)
+        ratio = np.divide(new, old, out=np.full(old.shape, np.nan), where=old > 0)
+        steps(below, edges, ratio, baseline=None, **looks[name].outline)
+    filled = old[old > 0]
+    if filled.size and filled.max() > WIDE * filled.min() and (old >= 0).all():
+        above.set_yscale("log")
+        shown = (old / widths)[old > 0]
+        above.set_ylim(shown.min() / 3, shown.max() * 4)
+    else:
+        above.set_ylim(bottom=min(0.0, float((old / widths).min(initial=0.0))))
+    if edges[0] > 0 and edges[-1] > WIDE * edges[0]:
+        below.set_xscale("log")
+    reach = _reach(before, list(after.values()))
+    below.set_ylim(1 - reach, 1 + reach)
+    below.axhline(1, color="0.4", linewidth=0.8)
+    below.set_xlabel(before.label)
+    below.set_ylabel("after / before", fontsize=10, loc="center")
+    above.tick_params(labelbottom=False)
+
+
+def _reach(before: Binned, after: Sequence[Binned]) -> float:
+    """Return how far a ratio panel extends: to see changes, and the statistics of full bins."""
+    old = np.array(before.contents)
+    if not (old > 0).any():
+        return 0.1
+    full = old > 0.1 * old.max()
+    relative = np.sqrt(np.array(before.variances))[full] / old[full]
+    off = [float(np.abs(np.array(one.contents)[full] / old[full] - 1).max()) for one in after]
+    return float(np.clip(1.6 * max([float(np.median(relative)), *off]), 1e-3, 0.9))
