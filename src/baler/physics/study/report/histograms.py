@@ -9,7 +9,14 @@ import numpy as np
 
 from baler.physics.study.binned import Binned
 from baler.physics.study.columns import ERROR_EDGES
-from baler.physics.study.report.looks import Looks, by_policy, legend_below, steps
+from baler.physics.study.report.looks import (
+    ROOM,
+    Looks,
+    by_policy,
+    legend_below,
+    of_codecs,
+    steps,
+)
 from baler.physics.study.result import Sample, Study
 
 ACROSS, DOWN = 3, 2
@@ -17,23 +24,25 @@ WIDE = 30.0
 """Histograms whose contents extend over more than this factor have a logarithmic axis."""
 
 
-def spectra(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+def spectra(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the histograms that the analysis measures from, with its curves."""
     names = list(found.originals.spectra)
+    looks = of_codecs(found)
     for policy, effects in by_policy(found).items():
         figure, panels = _panels(pyplot, len(names))
         for name, panel in zip(names, panels, strict=True):
             before = found.originals.spectra[name]
             after = {one.name: one.spectra[name] for one in effects if name in one.spectra}
             _pair(panel, before, after, looks)
-            panel[0].set_ylabel(f"{name}, events")
+            panel[0].set_ylabel(_density(before, f"{name}, events"))
         _finish(figure, panels, found.samples[0], policy)
         yield figure
 
 
-def observables(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+def observables(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the variables of the analysis."""
     names = list(found.originals.observables)
+    looks = of_codecs(found)
     for policy, effects in by_policy(found).items():
         figure, panels = _panels(pyplot, len(names))
         for name, panel in zip(names, panels, strict=True):
@@ -43,15 +52,17 @@ def observables(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
                 for change in one.observables
                 if f"{change.role}: {change.observable}" == name
             }
-            _pair(panel, found.originals.observables[name], after, looks)
-            panel[0].set_ylabel(f"{name.partition(':')[0]}, events")
+            before = found.originals.observables[name]
+            _pair(panel, before, after, looks)
+            panel[0].set_ylabel(_density(before, f"{name.partition(':')[0]}, weight"))
         _finish(figure, panels, found.samples[0], policy)
         yield figure
 
 
-def columns(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+def columns(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the columns that were compared one by one."""
     names = list(found.originals.columns)
+    looks = of_codecs(found)
     for policy, effects in by_policy(found).items():
         for start in range(0, len(names), ACROSS * DOWN):
             page = names[start : start + ACROSS * DOWN]
@@ -63,15 +74,17 @@ def columns(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
                     for change in one.columns
                     if change.column == name
                 }
-                _pair(panel, found.originals.columns[name], after, looks)
-                panel[0].set_ylabel("weighted entries")
+                before = found.originals.columns[name]
+                _pair(panel, before, after, looks)
+                panel[0].set_ylabel(_density(before, "weight"))
             _finish(figure, panels, found.samples[0], policy)
             yield figure
 
 
-def changes(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+def changes(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy how the variables of matched objects change."""
     names = list(found.originals.observables)
+    looks = of_codecs(found)
     for policy, effects in by_policy(found).items():
         figure, panels = _panels(pyplot, len(names), ratio=False)
         for name, (axes,) in zip(names, panels, strict=True):
@@ -81,7 +94,7 @@ def changes(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
                     if f"{one.role}: {one.observable}" == name and whole:
                         edges = np.array(one.changes.edges)
                         steps(axes, edges, np.array(one.changes.contents) / whole / np.diff(edges),
-                              label=effect.name, **looks[effect.name].outline)  # fmt: skip
+                              label=effect.codec, **looks[effect.name].outline)  # fmt: skip
                         axes.set_xlabel(one.changes.label)
             axes.set_ylabel(f"{name.partition(':')[0]}, density")
             axes.set_yscale("log")
@@ -89,8 +102,9 @@ def changes(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
         yield figure
 
 
-def errors(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
+def errors(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the errors of columns in units of their bounds."""
+    looks = of_codecs(found)
     for policy, effects in by_policy(found).items():
         names = [
             name
@@ -105,7 +119,7 @@ def errors(pyplot: Any, found: Study, looks: Looks) -> Iterator[Any]:
                     counts = next(c.errors for c in effect.columns if c.column == name)
                     if sum(counts):
                         part = np.array(counts) / sum(counts) / np.diff(ERROR_EDGES)
-                        steps(axes, ERROR_EDGES, part, label=effect.name,
+                        steps(axes, ERROR_EDGES, part, label=effect.codec,
                               **looks[effect.name].outline)  # fmt: skip
                 axes.set_xlabel(f"{name}: error / bound")
                 axes.set_ylabel("density")
@@ -121,7 +135,9 @@ def _panels(pyplot: Any, count: int, *, ratio: bool = True) -> tuple[Any, list[S
     across = min(count, ACROSS)
     down = -(-count // ACROSS)
     figure = pyplot.figure(figsize=(4.6 * across, (4.3 if ratio else 3.3) * down))
-    grid = figure.add_gridspec(down, across, hspace=0.32, wspace=0.34)
+    height = figure.get_size_inches()[1]
+    grid = figure.add_gridspec(down, across, hspace=0.32, wspace=0.34, bottom=ROOM / height,
+                               top=1 - 0.3 / height)  # fmt: skip
     panels: list[Sequence[Any]] = []
     for at in range(count):
         cell = grid[at // across, at % across]
@@ -148,6 +164,12 @@ def _finish(figure: Any, panels: Sequence[Sequence[Any]], sample: Sample, policy
     legend_below(figure, busiest[0], columns=min(4, across + 1))
 
 
+def _density(before: Binned, what: str) -> str:
+    """Return the label of a density, by the unit of the axis."""
+    unit = before.label.rpartition("[")[2].removesuffix("]") if "[" in before.label else "unit"
+    return f"{what} / {unit}"
+
+
 def _pair(panel: Sequence[Any], before: Binned, after: Mapping[str, Binned], looks: Looks) -> None:
     above, below = panel
     edges, old = np.array(before.edges), np.array(before.contents)
@@ -164,7 +186,8 @@ def _pair(panel: Sequence[Any], before: Binned, after: Mapping[str, Binned], loo
     below.stairs(1 + relative, edges, baseline=1 - relative, fill=True, color="0.85", zorder=1)
     for name, one in after.items():
         new = np.array(one.contents)
-        steps(above, edges, new / widths, label=name, **looks[name].outline)
+        codec = name.partition(", ")[0]
+        steps(above, edges, new / widths, label=codec, **looks[name].outline)
         ratio = np.divide(new, old, out=np.full(old.shape, np.nan), where=old > 0)
         steps(below, edges, ratio, baseline=None, **looks[name].outline)
     filled = old[old > 0]

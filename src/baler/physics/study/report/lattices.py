@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from baler.physics.study.report.looks import Looks, by_policy, rows, steps, title
+from baler.physics.study.report.looks import Looks, by_policy, of_codecs, rows, steps, title
 from baler.physics.study.result import Effect, Study
 
 COLUMNS = 2
@@ -14,7 +14,7 @@ WINDOW = 48
 """Bins that are shown: twelve steps of a lattice."""
 
 
-def lattices(pyplot: Any, found: Study, looks: Looks) -> Any:
+def lattices(pyplot: Any, found: Study) -> Any:
     """Return fine histograms of a few columns, a row for each codec, and all ripples."""
     groups = {
         policy: [effect for effect in effects if effect.lattices]
@@ -24,7 +24,7 @@ def lattices(pyplot: Any, found: Study, looks: Looks) -> Any:
     if not groups:
         return None
     effects = _most_telling(list(groups.values()))
-    names = _columns(effects)
+    names, looks = _columns(effects), of_codecs(found)
     figure = pyplot.figure(figsize=(14.5, 1.3 + 1.5 * max(len(effects), 2)))
     grid = figure.add_gridspec(len(effects), COLUMNS + 1, hspace=0.12, wspace=0.3,
                                width_ratios=(*[1.15] * COLUMNS, 1))  # fmt: skip
@@ -38,12 +38,11 @@ def lattices(pyplot: Any, found: Study, looks: Looks) -> Any:
             edges = np.array(one.shown.edges[: WINDOW + 1])
             steps(axes, edges, one.shown_before.contents[:WINDOW], fill=True, color="0.85",
                   label="before")  # fmt: skip
-            look = looks[effect.name].outline | {"linestyle": "-"}
-            steps(axes, edges, one.shown.contents[:WINDOW], **look)
+            steps(axes, edges, one.shown.contents[:WINDOW], **looks[effect.name].outline)
+            axes.set_ylim(0, 1.4 * axes.get_ylim()[1])
             axes.set_xlim(edges[0], edges[-1])
-            axes.text(0.02, 0.88, effect.codec, transform=axes.transAxes, fontsize=9,
-                      va="top", color=looks[effect.name].colour, fontweight="bold",
-                      bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none"})  # fmt: skip
+            axes.text(0.02, 0.94, effect.codec, transform=axes.transAxes, fontsize=9,
+                      va="top", color=looks[effect.name].colour, fontweight="bold")  # fmt: skip
             axes.tick_params(labelbottom=row == len(effects) - 1)
             if row == len(effects) - 1:
                 axes.set_xlabel(f"{one.shown.label}, from the densest place")
@@ -87,11 +86,11 @@ def _ripples(axes: Any, found: Study, looks: Looks, effects: list[Effect]) -> No
         at = [row for row, name in enumerate(names) if name in found_here]
         look = looks[effect.name].curve | {"linestyle": ""}
         axes.plot([found_here[names[row]] for row in at], [row + offset for row in at],
-                  label=effect.name, markersize=5, **look)  # fmt: skip
+                  label=effect.codec, markersize=5, **look)  # fmt: skip
     rows(axes, names)
     axes.yaxis.tick_right()
     axes.set_xlim(-0.08, 2.0)
     axes.set_xlabel("ripple: RMS / content of fine bins")
     title(axes, None, f"{found.samples[0].events:,} events")
     axes.set_title("", loc="left")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1, fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.22, 1), ncols=1, fontsize=9)

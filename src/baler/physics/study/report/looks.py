@@ -11,22 +11,42 @@ import numpy as np
 from baler.physics.study.result import Effect, Sample, Study
 from baler.report.style import Look, looks
 
-LINES = ("-", "--", ":", "-.")
+BELOW = 0.15
+"""Inches above the lower end of a figure where legends begin; axes end `ROOM` inches above it."""
+ROOM = 0.75
+PALER = 0.45
+"""How much nearer to white the second policy of a codec is, and the third again, and so on."""
 Looks = Mapping[str, Look]
 """By the names of treatments."""
 
 
 def looks_of(found: Study) -> dict[str, Look]:
-    """Return a colour and marker for each codec, and a line for each policy."""
+    """Return a colour and marker for each codec, paler from policy to policy."""
     kinds = {effect.codec: "baler" if effect.ours else "peer" for effect in found.effects}
     codecs = looks(list(kinds.items()))
-    policies = list(dict.fromkeys(effect.policy for effect in found.effects))
+    policies = list(dict.fromkeys(effect.policy for effect in found.effects if effect.bounds))
     return {
         effect.name: replace(
-            codecs[effect.codec], line=LINES[policies.index(effect.policy) % len(LINES)]
+            codecs[effect.codec], colour=_paler(codecs[effect.codec].colour, policies, effect)
         )
         for effect in found.effects
     }
+
+
+def _paler(colour: str, policies: list[str], effect: Effect) -> str:
+    from matplotlib.colors import to_hex, to_rgb
+
+    place = policies.index(effect.policy) if effect.policy in policies else 0
+    part = (1 - PALER) ** place
+    red, green, blue = (1 - part * (1 - one) for one in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def of_codecs(found: Study) -> dict[str, Look]:
+    """Return the looks of treatments in a plot of one policy: its codec's own, and solid lines."""
+    kinds = {effect.codec: "baler" if effect.ours else "peer" for effect in found.effects}
+    codecs = looks(list(kinds.items()))
+    return {effect.name: replace(codecs[effect.codec], line="-") for effect in found.effects}
 
 
 def by_policy(found: Study) -> dict[str, list[Effect]]:
@@ -69,5 +89,5 @@ def legend_below(figure: Any, axes: Any, columns: int = 3) -> None:
     """Put the legend under the plots, where it covers nothing."""
     handles, names = axes.get_legend_handles_labels()
     height = figure.get_size_inches()[1]
-    figure.legend(handles, names, loc="upper center", bbox_to_anchor=(0.5, 0.02 / height),
+    figure.legend(handles, names, loc="upper center", bbox_to_anchor=(0.5, BELOW / height),
                   ncols=columns)  # fmt: skip

@@ -7,14 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from baler.physics.study.report.looks import Looks, legend_below, rows, title
-from baler.physics.study.result import Study
+from baler.physics.study.report.looks import (
+    ROOM,
+    legend_below,
+    looks_of,
+    of_codecs,
+    rows,
+    title,
+)
+from baler.physics.study.result import Effect, Study
 
 LINTHRESH = 0.1
 
 
-def shifts(pyplot: Any, found: Study, looks: Looks) -> Any:
+def shifts(pyplot: Any, found: Study) -> Any:
     """Return the shift of each number of the analysis in units of its statistical uncertainty."""
+    looks = looks_of(found)
     names = [
         one.quantity
         for one in found.effects[0].shifts
@@ -56,12 +64,13 @@ def shifts(pyplot: Any, found: Study, looks: Looks) -> Any:
 
 
 def _lower(axes: Any, figure: Any) -> Any:
-    figure.subplots_adjust(bottom=0.9 / figure.get_size_inches()[1])
+    figure.subplots_adjust(bottom=ROOM / figure.get_size_inches()[1])
     return axes
 
 
-def distances(pyplot: Any, found: Study, looks: Looks) -> Any:
+def distances(pyplot: Any, found: Study) -> Any:
     """Return the distances of columns, one by one and together."""
+    looks = looks_of(found)
     effects = [effect for effect in found.effects if effect.bounds]
     if not effects:
         return None
@@ -102,8 +111,9 @@ def title_only(axes: Any, found: Study) -> None:
     axes.set_title("", loc="left")
 
 
-def separations(pyplot: Any, found: Study, looks: Looks) -> Any:
+def separations(pyplot: Any, found: Study) -> Any:
     """Return what trees can tell."""
+    looks = looks_of(found)
     effects = list(found.effects)
     if all(math.isnan(effect.separation.auc) for effect in effects):
         return None
@@ -133,16 +143,19 @@ def separations(pyplot: Any, found: Study, looks: Looks) -> Any:
     return figure
 
 
-def trade(pyplot: Any, found: Study, looks: Looks) -> Any:
+def trade(pyplot: Any, found: Study) -> Any:
     """Return what precision costs: bytes of an event against the largest shift, and the AUC."""
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12.5, 4.8))
     codecs = dict.fromkeys(effect.codec for effect in found.effects)
+    looks = of_codecs(found)
     for codec in codecs:
         effects = sorted((e for e in found.effects if e.codec == codec),
                          key=found.bytes_per_event)  # fmt: skip
-        look = looks[effects[0].name].curve | {"linestyle": "-"}
+        look = looks[effects[0].name].curve
         size = [found.bytes_per_event(effect) for effect in effects]
-        left.plot(size, [_largest(effect) for effect in effects], label=codec, **look)
+        moved = [_largest(effect) for effect in effects]
+        left.errorbar(size, [value for value, _ in moved], [error for _, error in moved],
+                      label=codec, **look)  # fmt: skip
         right.errorbar(size, [e.separation.auc for e in effects],
                        [e.separation.uncertainty for e in effects], **look)  # fmt: skip
     left.axhline(1, color="0.4", linewidth=0.8)
@@ -162,6 +175,8 @@ def trade(pyplot: Any, found: Study, looks: Looks) -> Any:
     return figure
 
 
-def _largest(effect: Any) -> float:
+def _largest(effect: Effect) -> tuple[float, float]:
     worst = effect.largest_shift
-    return math.nan if worst is None else abs(worst.relative)
+    if worst is None:
+        return math.nan, math.nan
+    return abs(worst.relative), np.nan_to_num(worst.relative_uncertainty)

@@ -13,7 +13,6 @@ import numpy as np
 from baler.core.replacing import replacing
 from baler.errors import UsageError
 from baler.physics.study.report import histograms, lattices, points
-from baler.physics.study.report.looks import looks_of
 from baler.physics.study.report.page import page
 from baler.physics.study.result import Study
 from baler.report.style import saved, styled
@@ -92,12 +91,11 @@ def _drawn(
 ) -> Iterator[tuple[str, bytes]]:
     if not found.effects:
         return
-    looks = looks_of(found)
     with styled() as pyplot, warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.filterwarnings("ignore", message=".*(non-positive|log-scaled|tight_layout).*")
         for done, (name, caption, draw) in enumerate(DRAWINGS):
             progress(name, done, len(DRAWINGS))
-            for number, figure in enumerate(_each(draw(pyplot, found, looks)), start=1):
+            for number, figure in enumerate(_each(draw(pyplot, found)), start=1):
                 several = f"-{number}" if number > 1 else ""
                 yield caption, saved(figure, folder / f"{name}{several}")
                 pyplot.close(figure)
