@@ -194,6 +194,6 @@ def test_a_wrong_template_costs_significance_and_biases_the_strength(
 
 
 def test_bins_are_those_of_the_search() -> None:
-    edges = analysis("dijet", start=1000, stop=1246).edges
-    assert edges.tolist() == [1000, 1058, 1118, 1181, 1246]
+    edges = analysis("dijet", start=1000, stop=1383).edges
+    assert edges.tolist() == [1000, 1058, 1118, 1181, 1246, 1313, 1383]
     assert np.all(np.diff(EDGES) > 0)

@@ -37,6 +37,21 @@ def test_a_value_that_is_none_is_told(cut: str, value: str, kind: str) -> None:
         analysis("dijet", **{cut: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "message"),
+    [
+        ("dijet", {"start": 4000}, "start=4000 and stop=3147 leave no spectrum of 6 bins"),
+        ("dijet", {"stop": 13000}, "stop=13000 leave no spectrum"),
+        ("dijet", {"parameters": 2}, "parameters=2 is not 0, 3, 4 or 5"),
+        ("dijet", {"luminosity": 0}, "luminosity=0 is not positive"),
+        ("btag", {"tight": 0}, "tight=0 is not between 0 and 1"),
+    ],
+)
+def test_cuts_that_cannot_be_are_refused(name: str, wrong: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        analysis(name, **wrong)
+
+
 @pytest.mark.parametrize("name", ANALYSES)
 def test_every_analysis_says_what_it_is_and_what_its_cuts_mean(name: str) -> None:
     one = analysis(name)

@@ -127,3 +127,14 @@ def test_negative_weights_are_taken_as_they_are() -> None:
     found, plain = fitted(both, weights=weights), fitted(values)
     assert found.mean.value == pytest.approx(plain.mean.value, abs=1e-6)
     assert found.mean.uncertainty > plain.mean.uncertainty
+
+
+def test_a_small_shift_of_events_is_a_small_change_of_the_fit() -> None:
+    values = toy(np.random.default_rng(10))
+    found, moved = fitted(values), fitted(values + 0.01)
+    assert moved.mean.value - found.mean.value == pytest.approx(0.01, abs=5e-4)
+
+
+def test_weights_that_add_up_to_less_than_nothing_are_a_failure() -> None:
+    found = fitted(np.full(500, 91.0), weights=-np.ones(500))
+    assert found == Failure("events in 70-110 GeV: the sum of weights is -500; needed: more than 0")

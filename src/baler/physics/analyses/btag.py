@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import hist
 import numpy as np
 
+from baler.errors import UsageError
 from baler.physics.analyses.base import Floats, Measured, Observed, Outcome, Quantity
 from baler.physics.analyses.cuts import cut
 from baler.physics.analyses.objects import objects, observable, observe
@@ -34,6 +35,12 @@ class Btag:
     loose: float = cut(0.1, "mistag rate of the loose working point")
     medium: float = cut(0.01, "mistag rate of the medium working point")
     tight: float = cut(0.001, "mistag rate of the tight working point")
+
+    def __post_init__(self) -> None:
+        """Check the working points; raises UsageError."""
+        for name in ("loose", "medium", "tight"):
+            if not 0 < getattr(self, name) < 1:
+                raise UsageError(f"btag: {name}={getattr(self, name):g} is not between 0 and 1")
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import awkward as ak
 import hist
 import numpy as np
 
+from baler.errors import UsageError
 from baler.physics.analyses.base import (
     Failure,
     Floats,
@@ -99,6 +100,19 @@ class Dijet:
     luminosity: float = cut(10.0, "integrated luminosity of the search", "1/fb")
     background_pb: float = cut(1.31e6, "cross section of the background sample", "pb")
     signal_pb: float = cut(1.33, "cross section of the signal sample", "pb")
+
+    def __post_init__(self) -> None:
+        """Check what the search needs of its cuts; raises UsageError."""
+        if not 0 < self.start < self.stop < self.root_s or self.edges.size < 7:
+            raise UsageError(
+                f"dijet: start={self.start:g} and stop={self.stop:g} leave no spectrum of 6 bins "
+                f"below root_s={self.root_s:g} GeV"
+            )
+        if self.parameters not in (0, 3, 4, 5):
+            raise UsageError(f"dijet: parameters={self.parameters} is not 0, 3, 4 or 5")
+        for name in ("mass", "luminosity", "background_pb", "signal_pb"):
+            if getattr(self, name) <= 0:
+                raise UsageError(f"dijet: {name}={getattr(self, name):g} is not positive")
 
     def observe(self, events: Events) -> Observed:
         """Return the dijet mass of selected events, and what it is made of."""

@@ -27,8 +27,10 @@ def total(weights: Floats, unit: str = "") -> Quantity:
 def too_few(weights: Floats, needed: int, what: str) -> Failure | None:
     """Return a Failure that says what was found and needed, or None if there are enough."""
     found = effective(weights)
-    if found >= needed:
+    if found >= needed and np.sum(weights) > 0:
         return None
+    if found >= needed:
+        return Failure(f"{what}: the sum of weights is {np.sum(weights):.4g}; needed: more than 0")
     size = f"{weights.size}" if found == weights.size else f"{weights.size} ({found:.1f} effective)"
     return Failure(f"too few {what}: {size}; needed: {needed}")
 
