@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from baler.api import card as cards
 from baler.api.jobs import Progress, ahead, threads
 from baler.api.latents import Rate
 from baler.api.models import Asked, GivenModel, ModelMaker
 from baler.container import UsedModel, Writer
 from baler.core.bounds import Bound
 from baler.core.chunk import empty_chunk
+from baler.core.recipe import Recipe
+from baler.core.schema import Schema
 from baler.core.size import format_size, parse_size
 from baler.io import Source, open_source
 from baler.latent.model import LatentModel
@@ -67,6 +70,7 @@ def compress(
     reference_model: bool = False,
     latent_bits: float | None = None,
     ratio: float | None = None,
+    card: cards.GivenCard = None,
     chunk_size: str | int = CHUNK_SIZE,
     jobs: int | None = None,
     overwrite: bool = False,
@@ -84,8 +88,10 @@ def compress(
     With a latent model (an autoencoder), ``latent_bits`` of a latent, or the ``ratio`` of columns
     to latents, sets a rate: columns without a bound then come back as the model predicts them.
 
-    Raises UsageError (bad bounds, target exists, a model for other columns), SourceError (faulty
-    source), FormatError (faulty model), OSError.
+    ``card`` is the report card of the policy (a path, its JSON or a Card), which the file keeps.
+
+    Raises UsageError (bad bounds, target exists, a model for other columns, a card of other
+    bounds), SourceError (faulty source), FormatError (faulty model), OSError.
     """
     asked = (
         policy
@@ -95,14 +101,16 @@ def compress(
         else Policy.load(policy)
     )
     asked = asked.then(Policy.of(bounds or {}, dither=dither))
+    kept = cards.load_card(card)
     rate = Rate(latent_bits, ratio)
     asked_model = Asked.of(model, reference=reference_model, rate=rate)
     size = parse_size(chunk_size)
     start = time.perf_counter()
     with open_source(source, tree=tree, skip_unreadable=skip_unreadable) as opened:
         return _compress(
-            opened, target, asked, asked_model, size, threads(jobs), overwrite, progress, start
-        )
+            opened, target, asked, asked_model, kept, size, threads(jobs), overwrite, progress,
+            start,
+        )  # fmt: skip
 
 
 def _compress(
@@ -110,6 +118,7 @@ def _compress(
     target: str | os.PathLike[str],
     policy: Policy,
     asked_model: Asked,
+    card: cards.Card | None,
     chunk_size: int,
     workers: int,
     overwrite: bool,
@@ -130,11 +139,16 @@ def _compress(
 
     recipe, model, notes = asked_model.planned(schema, first, policy, source.entries)
     encoding += time.perf_counter()
+    if card is not None:
+        _check_card(card, schema, recipe)
     with Writer(
         target,
         schema,
         recipe,
-        metadata={"notes": list(source.notes)} if source.notes else {},
+        metadata={
+            **({"notes": list(source.notes)} if source.notes else {}),
+            **({} if card is None else {cards.KEY: card.to_json()}),
+        },
         model=model,
         threads=workers,
         overwrite=overwrite,
@@ -166,6 +180,11 @@ def _compress(
         model_bytes=_size(model),
         model_saved_bytes=saved,
     )
+
+
+def _check_card(card: cards.Card, schema: Schema, recipe: Recipe) -> None:
+    bounds = cards.bounds_of(schema.position, (plan.bound for plan in recipe.columns))
+    card.check(bounds, dither=any(plan.dither for plan in recipe.columns))
 
 
 def _size(model: UsedModel | None) -> int:

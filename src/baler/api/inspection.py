@@ -6,9 +6,11 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from baler.api import card as cards
 from baler.api.models import GivenModel, load
 from baler.container import ColumnBytes, Reader
 from baler.core.schema import Column
+from baler.errors import UsageError
 
 BY_NETWORKS = ("learned", "predicted")
 """The codecs of columns that a network coded, or predicted."""
@@ -56,6 +58,23 @@ class InspectedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class InspectedCard:
+    """The report card that a file holds, or what is wrong with it."""
+
+    card: cards.Card | None
+    fault: str = ""  # why it cannot be read
+    differences: tuple[str, ...] = ()  # bounds of the file that are not those of the card
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON."""
+        return {
+            "card": None if self.card is None else self.card.to_json(),
+            "fault": self.fault,
+            "differences": list(self.differences),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """The sizes of a file and its columns."""
 
@@ -67,6 +86,7 @@ class Inspection:
     source: dict[str, Any]
     columns: tuple[InspectedColumn, ...]
     model: InspectedModel | None = None
+    card: InspectedCard | None = None
 
     @property
     def ratio(self) -> float:
@@ -76,7 +96,8 @@ class Inspection:
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON."""
         columns = [column.to_json() for column in self.columns]
-        return {**asdict(self), "ratio": self.ratio, "columns": columns}
+        card = None if self.card is None else self.card.to_json()
+        return {**asdict(self), "ratio": self.ratio, "columns": columns, "card": card}
 
 
 def inspect(path: str | os.PathLike[str], *, model: GivenModel = None) -> Inspection:
@@ -104,7 +125,19 @@ def inspect(path: str | os.PathLike[str], *, model: GivenModel = None) -> Inspec
             source=dict(reader.schema.source),
             columns=columns,
             model=found,
+            card=_card(reader),
         )
+
+
+def _card(reader: Reader) -> InspectedCard | None:
+    if (document := reader.metadata.get(cards.KEY)) is None:
+        return None
+    try:
+        card = cards.Card.from_json(document)
+    except UsageError as error:
+        return InspectedCard(None, str(error))
+    bounds = cards.bounds_of(reader.schema.position, (p.bound for p in reader.recipe.columns))
+    return InspectedCard(card, differences=tuple(card.differences(bounds)))
 
 
 def _column(column: Column, bound: str, values: int, stored: ColumnBytes) -> InspectedColumn:

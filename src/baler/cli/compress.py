@@ -60,6 +60,12 @@ MINUTES = 5.0
     type=click.FloatRange(min=0, min_open=True),
     help="Like --latent-bits, for latents that take an R-th of the columns without a bound.",
 )
+@click.option(
+    "--card",
+    metavar="FILE",
+    help="The report card that `baler tune` wrote beside the policy: TARGET keeps it, and `baler "
+    "inspect` shows it. It is refused if the bounds are others.",
+)
 @options.chunk_size
 @options.jobs
 @options.force
@@ -80,6 +86,7 @@ def compress(
     reference_model: bool,
     latent_bits: float | None,
     ratio: float | None,
+    card: str | None,
     chunk_size: str,
     jobs: int | None,
     force: bool,
@@ -99,6 +106,7 @@ def compress(
       baler compress events.root:Events events.baler -p nano.toml
       baler compress events.root events.baler -b '*=rel 2^-11' -b '*_phi=abs 2.5e-4'
       baler compress events.root events.baler -b 'Muon_dxy=sigma 0.1 Muon_dxyErr'
+      baler compress events.root events.baler -p tuned.toml --card tuned.card.json
       baler compress events.root events.baler -p nano.toml --model nano.balermodel
       baler compress events.root events.baler -p nano.toml --model auto
       baler compress events.root events.baler --model dense.balermodel --ratio 16
@@ -124,6 +132,7 @@ def compress(
             reference_model=reference_model,
             latent_bits=latent_bits,
             ratio=ratio,
+            card=card,
             chunk_size=chunk_size,
             jobs=jobs,
             overwrite=force,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from baler.cli import options, talk
+from baler.errors import some
 
 if TYPE_CHECKING:
     from baler.api import Inspection
-    from baler.api.inspection import InspectedColumn, InspectedModel
+    from baler.api.inspection import InspectedCard, InspectedColumn, InspectedModel
 
 TOP = 30
 """Rows of a table without ``--all``."""
@@ -39,6 +40,9 @@ def inspect(file: str, everything: bool, model: str | None, as_json: bool) -> No
       otherwise    about what the column would take without it
       drift        chunks in which the network of a column that it codes elsewhere was no use: the
                    data are no longer those that it was trained on
+
+    Of files with a report card: for what the bounds were tuned, and how it was kept on events that
+    the choice of bounds did not look at.
     """
     from baler import api
 
@@ -60,6 +64,8 @@ def _show(file: str, found: Inspection, limit: int) -> None:
     )
     if found.model is not None:
         _show_model(found, found.model)
+    if found.card is not None:
+        _show_card(found.card, limit)
     if not found.columns:
         return
     learned = found.model is not None
@@ -102,6 +108,25 @@ def _show_model(found: Inspection, model: InspectedModel) -> None:
         click.echo(
             f"drift: {talk.count(len(drifted), 'column')} with chunks that the model could not code"
         )
+
+
+def _show_card(found: InspectedCard, limit: int) -> None:
+    """Print for what the bounds were tuned, the requirements, and whether the bounds are these."""
+    card = found.card
+    if card is None:
+        click.echo(f"a report card that cannot be read: {found.fault}")
+        return
+    sets = ", ".join(f"{one.file} ({talk.count(one.events, 'event')})" for one in card.judged_by)
+    click.echo(f"tuned for {card.analysis} on {sets}")
+    held_out = [one for one in card.judged if one.events != "all"] or list(card.judged)
+    for one in sorted(held_out, key=lambda one: one.holds)[:limit]:
+        click.echo(f"  {one}")
+    if (rest := len(held_out) - limit) > 0:
+        click.echo(f"  and {talk.count(rest, 'more quantity')}; --all lists them")
+    if found.differences:
+        click.echo(f"the bounds are NOT those of the card: {some(found.differences, 3)}")
+    else:
+        click.echo("the bounds are those of the card")
 
 
 def _without(column: InspectedColumn) -> tuple[str, str]:

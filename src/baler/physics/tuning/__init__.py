@@ -1,0 +1,1 @@
+"""Tuning: the cheapest bounds at which given requirements on the physics hold."""

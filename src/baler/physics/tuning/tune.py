@@ -1,0 +1,151 @@
+"""From requirements to a policy, and the evidence that it keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from baler.api.card import Card
+from baler.errors import UsageError, some
+from baler.physics.tuning import search
+from baler.physics.tuning.evidence import card
+from baler.physics.tuning.finding import Finding, worst
+from baler.physics.tuning.request import Report, Request, matching
+from baler.physics.tuning.search import Levels
+from baler.physics.tuning.seen import Seen
+from baler.physics.tuning.verdict import Verdict
+from baler.planning import Policy
+
+LOOKS = 8
+"""How often the held-out events are asked, with ever finer bounds."""
+BACK = 0.5
+"""Doublings that columns are made finer by if those do not agree; twice as many at each look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A policy, and its report card."""
+
+    policy: Policy
+    card: Card
+
+
+def tune(request: Request, report: Report = lambda what, done, total: None) -> Tuned:
+    """Return the policy that takes the fewest bytes of those tried that keep all requirements.
+
+    The search sees the first part of the events; the policy is judged by the rest, and by all. If
+    they do not agree, the columns concerned are made finer until they do, and the card says how
+    often they were asked.
+
+    Raises UsageError for a requirement that cannot be tested with these events, or that no bound
+    keeps.
+    """
+    seen = Seen(request, report)
+    free = {name: top for name, top in seen.tops.items() if name not in seen.read}
+    levels: Levels = {**free, **_for_analysis(seen)}
+    if request.of_events:
+        levels = _for_classifier(seen, levels)
+    report("the analysis before compression", 0, 0)
+    verdict = Verdict(request)
+    broken: list[Finding] = []
+    for look in range(1, LOOKS + 1):
+        report(f"verdict {look}", 0, 0)
+        whole = verdict.compressed(seen.bounds(levels))
+        main = next(iter(whole.values()))
+        useless = [name for name in levels if not verdict.saves(name, main)]
+        if useless:
+            levels = {name: level for name, level in levels.items() if name not in useless}
+            whole = verdict.compressed(seen.bounds(levels))
+            main = next(iter(whole.values()))
+        bounds = seen.bounds(levels)
+        judged = verdict.judge(whole, bounds)
+        broken = [one for found in judged.values() for one in found if not one.holds(request.z)]
+        if not broken:
+            evidence = card(
+                request, judged, bounds, exact=verdict.exact, tuned=main, looks=look,
+                untested=[*seen.untested, *verdict.untested], notes=_notes(seen, levels),
+            )  # fmt: skip
+            return Tuned(Policy.of_columns(bounds), evidence)
+        levels = _finer(levels, broken, seen.read, BACK * 2.0 ** (look - 1))
+    last = worst(broken, request.z)
+    raise UsageError(
+        f"the held-out events do not agree after {LOOKS} looks, with ever finer bounds: "
+        f"{last.requirement if last else ''}, {last}; more events are needed"
+    )
+
+
+def _for_analysis(seen: Seen) -> Levels:
+    """Return the levels of the columns that the analysis reads."""
+    tops = {name: top for name, top in seen.tops.items() if name in seen.read}
+    if not seen.pairs or not tops:
+        return tops
+    alone = {}
+    for number, name in enumerate(tops):
+        seen.report(f"harm of {name}", number, len(tops))
+        alone[name] = search.climb(tops[name], partial(_used_by, seen, name))
+    allowed = {name: top for name in tops if (top := search.highest(alone[name])) is not None}
+    seen.report("all columns together", 0, 0)
+    found = search.tuned(allowed, alone, seen.cost, seen.used)
+    if not found:
+        name = min(tops, key=lambda name: alone[name][0.0])
+        finding = worst(seen.findings({name: 0.0}), seen.request.z)
+        assert finding is not None
+        raise UsageError(
+            f"no bound that was tried keeps {str(finding.requirement)!r}: with {name!r} at "
+            f"{str(seen.ladders[name].finest)!r}, the finest, {finding}; leave such columns exact, "
+            "allow more, or take more events"
+        )
+    return found
+
+
+def _used_by(seen: Seen, name: str, level: float) -> float:
+    return seen.used({name: level})
+
+
+def _for_classifier(seen: Seen, levels: Levels) -> Levels:
+    """Return the levels of all columns, lowered until a classifier cannot tell."""
+    asked = seen.request.of_events
+    for requirement in asked:
+        same = seen.request.tell(requirement, "seen", seen.main, seen.main, {})
+        if not same.holds(seen.request.z):
+            raise UsageError(
+                f"{str(requirement)!r} cannot be told with {len(seen.main)} events: for these and "
+                f"themselves, {same}; allow more, or take more events"
+            )
+    harm = {name: seen.ladders[name].part for name in levels}
+    steps = search.path(levels, seen.cost, lambda name, level: harm[name] * 2.0**level)
+    states: list[Levels] = [dict.fromkeys(levels, 0.0)]
+    for name, level in steps:
+        states.append({**states[-1], name: level})
+    found = search.last_allowed(states, seen.told, len(states) - 1)
+    if found is None:
+        raise UsageError(
+            f"no bound that was tried keeps {' and '.join(map(repr, map(str, asked)))}: not even "
+            "the finest of all columns; leave columns exact, allow more, or take more events"
+        )
+    return states[found]
+
+
+def _finer(levels: Levels, broken: Iterable[Finding], read: Iterable[str], back: float) -> Levels:
+    """Return levels with finer steps of the columns that broke a requirement."""
+    lowered: set[str] = set()
+    for one in broken:
+        measure = one.requirement.measure
+        lowered |= {one.quantity} if measure == "ks" else set(levels if measure == "auc" else read)
+    finer = {name: level - back * (name in lowered) for name, level in levels.items()}
+    return {name: level for name, level in finer.items() if level >= 0}
+
+
+def _notes(seen: Seen, levels: Levels) -> list[str]:
+    """Say which columns are as coarse as they get because nothing was required of them."""
+    if seen.request.of_events:
+        return []
+    of_columns = seen.request.of_columns
+    free = [
+        name for name in levels
+        if name not in seen.read and not any(matching(one, [name]) for one in of_columns)
+    ]  # fmt: skip
+    if not free:
+        return []
+    return [f"nothing is required of {some(free)}, which are as coarse as a ladder goes"]
