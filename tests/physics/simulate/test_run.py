@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable
-from multiprocessing import Pipe
 from pathlib import Path
 
 import awkward as ak
@@ -101,6 +103,7 @@ def test_processes_are_mixed_and_events_numbered(made: list[Part], tmp_path: Pat
     first = events["run"][: 2 * BLOCK].tolist()
     assert first.count(1) == first.count(4) == BLOCK
     assert first != sorted(first)
+    assert first != events["run"][2 * BLOCK : 4 * BLOCK].tolist()
     assert ak.all(ak.num(events["Jet_pt"]) == events["nJet"])
 
 
@@ -203,7 +206,8 @@ def test_an_existing_file_survives_what_fails(
     monkeypatch.setattr(run, "write", full)
     with pytest.raises(OSError, match="No space") as caught:
         simulate(target, REQUEST, jobs=1, overwrite=True)
-    assert "goes on with the finished parts in" in caught.value.__notes__[0]
+    parts_left = f"finished parts are in {partial(target)}"
+    assert caught.value.__notes__ == [f"{target} is not written; {parts_left}"]
     assert target.read_text() == "precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.root", "a.root.partial"]
     made.clear()
@@ -258,9 +262,18 @@ def test_what_fails_in_another_process_is_told_here(tmp_path: Path) -> None:
         workers.make_all(wrong, Store(tmp_path / "x"), 2, lambda events: None)
 
 
-def test_a_process_that_dies_is_noticed() -> None:
-    ours, theirs = Pipe()
-    theirs.close()
-    part = Part("qcd", 7, 4, 1, 1, 0.0, ())
-    with pytest.raises(BalerError, match="simulated block 7 of qcd ended before it was finished"):
-        workers._take(ours, part, lambda events: None)
+def test_a_process_that_dies_is_noticed(tmp_path: Path) -> None:
+    long = Part("zee", 7, 10_000, 1, 1, 0.0, Request(("zee",)).lines("zee"))
+
+    def kill() -> None:
+        while len(children := multiprocessing.active_children()) < 2:
+            time.sleep(0.05)
+        for child in children:
+            child.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(BalerError, match="simulated block 7 of zee ended before it was finished"):
+        workers.make_all([long, long], Store(tmp_path / "x"), 2, lambda events: None)
+    killer.join()
+    assert not multiprocessing.active_children()

@@ -85,7 +85,6 @@ class Process:
     """A kind of collision; ``number`` is the value of the branch ``run``."""
 
     number: int
-    title: str
     lines: Callable[[Request], list[str]]
 
 
@@ -123,11 +122,11 @@ def _z(lepton: int) -> Callable[[Request], list[str]]:
 
 
 PROCESSES = {
-    "qcd": Process(1, "QCD dijets, weighted", _qcd),
-    "ttbar": Process(2, "top pairs", lambda request: ["Top:gg2ttbar = on", "Top:qqbar2ttbar = on"]),
-    "zprime": Process(3, "a Z' to two quarks, all but top", _zprime),
-    "zmumu": Process(4, "Z and virtual photons to two muons", _z(13)),
-    "zee": Process(5, "Z and virtual photons to two electrons", _z(11)),
+    "qcd": Process(1, _qcd),
+    "ttbar": Process(2, lambda request: ["Top:gg2ttbar = on", "Top:qqbar2ttbar = on"]),
+    "zprime": Process(3, _zprime),
+    "zmumu": Process(4, _z(13)),
+    "zee": Process(5, _z(11)),
 }
 
 

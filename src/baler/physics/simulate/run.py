@@ -95,7 +95,9 @@ def simulate(
             found = shares(request, parts, store)
             write(temporary, rounds(request, parts, store, found))
     except OSError as error:
-        error.add_note(f"the same command goes on with the finished parts in {store.folder}")
+        store.tidy()
+        parts_left = f"; finished parts are in {store.folder}" if store.folder.exists() else ""
+        error.add_note(f"{path} is not written{parts_left}")
         raise
     finally:
         store.tidy()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from typing import cast
 
 from baler.errors import BalerError
 from baler.physics.simulate.parts import Part, make
@@ -40,16 +41,17 @@ def make_all(parts: Sequence[Part], store: Store, jobs: int, report: Report) -> 
             processes.append(process)
             theirs.close()  # so that the end of the process is the end of the pipe
             busy[ours] = left.pop()
-            ours.send(busy[ours])
+            with _alive(busy[ours]):
+                ours.send(busy[ours])
         while busy:
-            for connection in wait(list(busy)):
-                assert isinstance(connection, Connection)
-                if not _take(connection, busy[connection], report):
-                    continue
-                del busy[connection]
-                if left:
-                    busy[connection] = left.pop()
-                    connection.send(busy[connection])
+            for connection in cast("list[Connection]", wait(list(busy))):
+                with _alive(busy[connection]):
+                    if not _finished(connection.recv(), report):
+                        continue
+                    del busy[connection]
+                    if left:
+                        busy[connection] = left.pop()
+                        connection.send(busy[connection])
     finally:
         for process in processes:
             process.terminate()
@@ -57,21 +59,25 @@ def make_all(parts: Sequence[Part], store: Store, jobs: int, report: Report) -> 
             process.join()
 
 
-def _take(connection: Connection, part: Part, report: Report) -> bool:
-    """Take one message; tell whether the part is finished."""
+@contextmanager
+def _alive(part: Part) -> Iterator[None]:
+    """Raise BalerError if the process at the other end of a pipe is gone."""
     try:
-        message = connection.recv()
+        yield
     except (EOFError, ConnectionError):
         raise BalerError(
             f"the process that simulated block {part.block} of {part.process} ended before it was "
             "finished; less memory is needed with fewer jobs"
         ) from None
+
+
+def _finished(message: object, report: Report) -> bool:
+    """Take what a process says: a number of events, an exception, or None at the end of a part."""
     if isinstance(message, Exception):
         raise message
-    if message is None:
-        return True
-    report(message)
-    return False
+    if isinstance(message, int):
+        report(message)
+    return message is None
 
 
 def _work(connection: Connection, store: Store) -> None:
