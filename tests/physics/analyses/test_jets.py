@@ -195,3 +195,44 @@ def test_events_twice_are_events_of_weight_two(name: str, tags: Any) -> None:
     heavy = measured(name, weighted(events, np.full(len(events), 2.0))).histograms
     for key, spectrum in heavy.items():
         np.testing.assert_allclose(twice[key].values(), spectrum.values(), rtol=5e-2)
+
+
+def balanced(momentum: Any, along: Any, across: Any) -> Events:
+    """A Z boson along x that decays to muons of equal pt, and a recoil."""
+    momentum, along, across = map(np.asarray, (momentum, along, across))
+    y = np.sqrt(91.0**2 / 4)
+    pt, phi = np.hypot(momentum / 2, y), np.arctan2(y, momentum / 2)
+    met_x, met_y = -along - momentum, -across
+    return events_of(
+        Muon_pt=np.stack([pt, pt], 1).tolist(), Muon_eta=[[0.0, 0.0]] * pt.size,
+        Muon_phi=np.stack([phi, -phi], 1).tolist(), Muon_mass=[[0.0, 0.0]] * pt.size,
+        Muon_charge=[[1, -1]] * pt.size,
+        MET_pt=np.hypot(met_x, met_y), MET_phi=np.arctan2(met_y, met_x),
+    )  # fmt: skip
+
+
+def test_the_recoil_is_split_along_and_across_the_z_boson() -> None:
+    events = balanced([50.0, 30.0, 9.0], [-50.0, -24.0, 0.0], [0.0, 7.0, 0.0])
+    found = analysis("recoil").observe(events).observables
+    assert found["pt"].values == pytest.approx([50.0, 30.0])
+    assert found["parallel"].values == pytest.approx([0.0, 6.0], abs=1e-9)
+    assert found["perpendicular"].values == pytest.approx([0.0, 7.0], abs=1e-9)
+    assert found["response"].values == pytest.approx([1.0, 0.8])
+
+
+def test_a_pair_outside_of_the_z_peak_has_no_recoil() -> None:
+    events = balanced([50.0], [-50.0], [0.0])
+    assert analysis("recoil", low=91.1).observe(events).observables["pt"].values.size == 0
+    assert analysis("recoil", high=91.0 - 1e-6).observe(events).observables["pt"].values.size == 0
+
+
+def test_response_and_resolution_of_the_recoil_are_those_that_were_put_in() -> None:
+    rng = np.random.default_rng(7)
+    momentum = np.full(2000, 50.0)
+    along, across = rng.normal(-45.0, 8.0, 2000), rng.normal(0.0, 6.0, 2000)
+    found = measured("recoil", balanced(momentum, along, across)).quantities
+    truth = {"response": 0.9, "parallel resolution": 8.0, "perpendicular resolution": 6.0}
+    for name, value in truth.items():
+        one = found[f"{name}, 40-70 GeV"]
+        assert isinstance(one, Quantity)
+        assert abs(one.value - value) < 4 * one.uncertainty

@@ -77,9 +77,14 @@ def test_no_events_are_failures_and_no_numbers(name: str) -> None:
         field: ak.values_astype([[0], [0]], np.int64 if field.endswith(whole) else np.float64)
         for field in one.needs
     }
-    scalars = {field: [] for field in none if field.startswith(("MET", "GenMET"))}
-    events = events_of(**(scalars or {field: values[:, :0] for field, values in none.items()}))
+    events = events_of(**{
+        field: [0.0, 0.0] if field.startswith(("MET", "GenMET")) else values[:, :0]
+        for field, values in none.items()
+    })  # fmt: skip
     found = one.measure(dict.fromkeys(one.roles, one.observe(events))).quantities
     numbers = {name for name, measured in found.items() if not isinstance(measured, Failure)}
     # no event in two passes is a number
     assert numbers == ({"signal efficiency", "background efficiency"} if name == "dijet" else set())
+    none_at_all = one.observe(events.between(0, 0))
+    found = one.measure(dict.fromkeys(one.roles, none_at_all)).quantities
+    assert all(isinstance(measured, Failure) for measured in found.values())

@@ -20,6 +20,7 @@ from baler.physics.analyses.dijet import Dijet
 from baler.physics.analyses.dimuon import Dimuon
 from baler.physics.analyses.masses import Masses
 from baler.physics.analyses.met import MissingEnergy
+from baler.physics.analyses.recoil import Recoil
 from baler.physics.analyses.response import Response
 
 __all__ = [
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 ANALYSES: dict[str, type[Any]] = {
-    one.name: one for one in (Dijet, Dimuon, Btag, Response, MissingEnergy, Masses)
+    one.name: one for one in (Dijet, Dimuon, Btag, Response, MissingEnergy, Recoil, Masses)
 }
 
 

@@ -98,8 +98,8 @@ class Dijet:
     root_s: float = cut(13000.0, "energy of the collisions", "GeV")
     mass: float = cut(1500.0, "mass of the resonance, for the fit of its peak", "GeV")
     luminosity: float = cut(10.0, "integrated luminosity of the search", "1/fb")
-    background_pb: float = cut(1.31e6, "cross section of the background sample", "pb")
-    signal_pb: float = cut(1.33, "cross section of the signal sample", "pb")
+    background_pb: float = cut(1.31e6, "cross section of all background events; 0: as below", "pb")
+    signal_pb: float = cut(1.33, "cross section of all signal events; 0: their weights' sum", "pb")
 
     def __post_init__(self) -> None:
         """Check what the search needs of its cuts; raises UsageError."""
@@ -110,9 +110,12 @@ class Dijet:
             )
         if self.parameters not in (0, 3, 4, 5):
             raise UsageError(f"dijet: parameters={self.parameters} is not 0, 3, 4 or 5")
-        for name in ("mass", "luminosity", "background_pb", "signal_pb"):
+        for name in ("mass", "luminosity"):
             if getattr(self, name) <= 0:
                 raise UsageError(f"dijet: {name}={getattr(self, name):g} is not positive")
+        for name in ("background_pb", "signal_pb"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"dijet: {name}={getattr(self, name):g} is negative")
 
     def observe(self, events: Events) -> Observed:
         """Return the dijet mass of selected events, and what it is made of."""
@@ -159,7 +162,7 @@ class Dijet:
             ),
         }  # fmt: skip
         spectra = self.spectra(samples)
-        quantities |= self._search(spectra)
+        quantities |= self._search(spectra, self._picobarn("signal", signal))
         if isinstance(spectra, Failure):
             return Outcome(quantities)
         histograms = {
@@ -205,10 +208,14 @@ class Dijet:
         return spectrum.fill(mass, weight=observed.weights_of("mass"))
 
     def _per_fb(self, role: str, observed: Observed) -> float:
-        picobarn = self.background_pb if role == "background" else self.signal_pb
-        return 1000 * picobarn / float(np.sum(observed.weights))
+        total = float(np.sum(observed.weights))
+        return 1000 * self._picobarn(role, observed) / total
 
-    def _search(self, spectra: Spectra | Failure) -> dict[str, Measured]:
+    def _picobarn(self, role: str, observed: Observed) -> float:
+        given = self.background_pb if role == "background" else self.signal_pb
+        return given or float(np.sum(observed.weights))
+
+    def _search(self, spectra: Spectra | Failure, picobarn: float) -> dict[str, Measured]:
         if isinstance(spectra, Failure):
             return {"significance": spectra, "limit": spectra}
         found = spectra.expected(self.luminosity)
@@ -219,7 +226,7 @@ class Dijet:
             self.luminosity**2 * spectra.signal_squares,
             self.luminosity * spectra.background.variations(),
         )
-        limit = found.limit * self.signal_pb
+        limit = found.limit * picobarn
         return {
             "significance": Quantity(found.significance, relative * found.significance),
             "limit": Quantity(limit, relative * limit, "pb"),
