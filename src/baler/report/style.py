@@ -70,6 +70,10 @@ FEATURES: dict[str, Any] = {
 """Ticks inside and on all sides, labels at the ends of axes, text that stays text in a PDF."""
 
 
+MARGIN = 0.1
+"""Inches around a figure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """How one candidate looks."""
@@ -133,8 +137,11 @@ def styled() -> Iterator[Any]:
 
 def saved(figure: Any, path: Path) -> bytes:
     """Write a figure, the same bytes each time, and return it as PNG."""
-    figure.savefig(path.with_name(path.name + ".pdf"), metadata={"CreationDate": None})
+    figure.draw_without_rendering()
+    box = figure.get_tightbbox().padded(MARGIN)  # found once, not for each of the files
+    target = path.with_name(path.name + ".pdf")
+    figure.savefig(target, metadata={"CreationDate": None}, bbox_inches=box)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(buffer, format="png", metadata={"Software": None}, bbox_inches=box)
     path.with_name(path.name + ".png").write_bytes(buffer.getvalue())
     return buffer.getvalue()

@@ -79,12 +79,13 @@ def column_change(
     """Compare a column with itself."""
     name = reference.column.name
     rows, changed = rows_of(before, reference.column), rows_of(after, reference.column)
-    error = changed.values - rows.values if len(changed.values) == len(rows.values) else (
-        np.full(len(rows.values), np.nan)
-    )  # fmt: skip
+    error = np.full(len(rows.values), np.nan)
+    if len(changed.values) == len(rows.values):
+        with np.errstate(invalid="ignore", over="ignore"):
+            error = changed.values - rows.values
     if axis_label(name).endswith("[rad]"):
-        error = np.remainder(error + np.pi, 2 * np.pi) - np.pi
-    error = np.where(rows.values == changed.values, 0.0, error) if len(error) else error
+        turned = np.remainder(error + np.pi, 2 * np.pi) - np.pi
+        error = np.where(error == 0, 0.0, turned)
     there = np.isfinite(error)
     found = error[there]
     pull = _over(bound, before, after, name, error) if bound.lossy else np.empty(0)

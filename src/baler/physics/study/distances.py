@@ -27,13 +27,15 @@ Ints = npt.NDArray[np.int64]
 Sides = npt.NDArray[np.bool_]
 
 PERMUTATIONS = 100
+ROUNDING = 1e-12
+"""Of sums of weights."""
 NOISE, CRITICAL = 0.5, 0.95
 """Quantiles of the distance of identical samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """A distance, and what it means; all nan without values."""
+    """A distance, and what it means; nan without values, the last four without two halves."""
 
     paired: float  # between the same events before and after
     systematic: float  # probability of as much if before and after could be swapped
@@ -149,26 +151,27 @@ class Judge:
         weights = self.weights[event]
         total = weights[old].sum() or 1.0
         change = np.where(old, weights, -weights) / total
-        paired = order.largest(change)
+        paired = order.largest(change) if len(change) else np.nan
         swapped = np.zeros(len(self.swaps))
-        if paired:
+        if paired > 0:
             swapped = np.array([order.largest(change * swap[event]) for swap in self.swaps])
         one, other = weights * (old & self.half[event]), weights * (~old & ~self.half[event])
         return paired, swapped, order.distance(one, other)
 
     def _told(self, found: tuple[float, Floats, float], identical: Floats) -> Distance:
         paired, swapped, halves = found
+        systematic = _part(swapped, paired) if paired > 0 else paired + 1.0
         null = identical.mean(axis=1)
-        if not null.size or not np.isfinite(null).all() or not np.isfinite(halves):
-            return Distance(*[np.nan] * 6)
-        tiny = 1e-12
+        null = null[np.isfinite(null)]
+        if not null.size or np.isnan(halves):
+            return Distance(paired, systematic, *[np.nan] * 4)
         return Distance(
             paired,
-            _part(swapped, paired) if paired > tiny else 1.0,
+            systematic,
             halves,
             float(np.quantile(null, NOISE)),
             float(np.quantile(null, CRITICAL)),
-            _part(null, halves - tiny),
+            _part(null, halves - ROUNDING),
         )
 
 
@@ -196,7 +199,8 @@ class _Order:
         difference = np.cumsum(change)
         if self.ends is not None:
             difference = difference[self.ends]
-        return float(np.abs(difference).max(initial=0.0))
+        largest = float(np.abs(difference).max(initial=0.0))
+        return largest if largest > ROUNDING else 0.0
 
     def distance(self, one: Floats, other: Floats) -> float:
         """Return the distance between samples by the weights of all rows in each, in order."""

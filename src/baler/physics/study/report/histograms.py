@@ -95,7 +95,7 @@ def changes(pyplot: Any, found: Study) -> Iterator[Any]:
                         edges = np.array(one.changes.edges)
                         steps(axes, edges, np.array(one.changes.contents) / whole / np.diff(edges),
                               label=effect.codec, **looks[effect.name].outline)  # fmt: skip
-                        axes.set_xlabel(one.changes.label)
+                        axes.set_xlabel(one.changes.label, fontsize=9.5)
             axes.set_ylabel(f"{name.partition(':')[0]}, density")
             axes.set_yscale("log")
         _finish(figure, panels, found.samples[0], policy)
@@ -130,10 +130,14 @@ def errors(pyplot: Any, found: Study) -> Iterator[Any]:
             yield figure
 
 
+def _across(count: int) -> int:
+    return 2 if count == ACROSS + 1 else min(count, ACROSS)
+
+
 def _panels(pyplot: Any, count: int, *, ratio: bool = True) -> tuple[Any, list[Sequence[Any]]]:
     """Return a figure, and for each panel its axes: above, and of the ratio below."""
-    across = min(count, ACROSS)
-    down = -(-count // ACROSS)
+    across = _across(count)
+    down = -(-count // across)
     figure = pyplot.figure(figsize=(4.6 * across, (4.3 if ratio else 3.3) * down))
     height = figure.get_size_inches()[1]
     grid = figure.add_gridspec(down, across, hspace=0.32, wspace=0.34, bottom=ROOM / height,
@@ -152,7 +156,7 @@ def _panels(pyplot: Any, count: int, *, ratio: bool = True) -> tuple[Any, list[S
 
 def _finish(figure: Any, panels: Sequence[Sequence[Any]], sample: Sample, policy: str) -> None:
     first = panels[0][0]
-    across = min(len(panels), ACROSS)
+    across = _across(len(panels))
     first.set_title("baler", loc="left", fontweight="bold", fontsize=12)
     corner = panels[across - 1][0]
     kind = "simulation, " if sample.simulated else ""
