@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from baler.physics.analyses import Failure
 from baler.physics.analyses.base import Floats
@@ -138,3 +141,12 @@ def test_a_small_shift_of_events_is_a_small_change_of_the_fit() -> None:
 def test_weights_that_add_up_to_less_than_nothing_are_a_failure() -> None:
     found = fitted(np.full(500, 91.0), weights=-np.ones(500))
     assert found == Failure("events in 70-110 GeV: the sum of weights is -500; needed: more than 0")
+
+
+@given(arrays(np.float64, st.integers(100, 300), elements=st.floats(70, 110)))
+@settings(max_examples=10)
+def test_any_values_are_fitted_or_are_a_failure(values: Floats) -> None:
+    found = fitted(values, WINDOW)
+    if not isinstance(found, Failure):
+        assert found.mean.uncertainty > 0
+        assert 0 < found.sigma.value < 8

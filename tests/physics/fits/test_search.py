@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from baler.errors import UsageError
 from baler.physics.analyses import Failure
@@ -145,3 +148,17 @@ def test_the_uncertainty_of_templates_is_that_of_toys() -> None:
         toys.append(expected(templates(nature, np.maximum(toy, 0), variations)).significance)
     told = relative_uncertainty(model, squares, shift)
     assert told == pytest.approx(np.std(toys) / np.mean(toys), rel=0.3)
+
+
+@given(
+    arrays(np.float64, 6, elements=st.floats(1e-3, 1e8)),
+    arrays(np.float64, 6, elements=st.just(0.0) | st.floats(1e-3, 1e6)),
+    arrays(np.float64, (2, 6), elements=st.floats(-0.1, 0.1)),
+)
+@settings(max_examples=40)
+def test_any_templates_have_an_answer_or_a_failure(b: Any, s: Any, relative: Any) -> None:
+    found = expected(templates(b, s, b * relative))
+    if not isinstance(found, Failure):
+        assert found.significance >= 0
+        assert found.limit > 0
+        assert found.strength == pytest.approx(1, rel=1e-3)

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from baler.physics.analyses import Failure
 from baler.physics.analyses.base import Floats
@@ -14,6 +17,8 @@ from baler.physics.fits import smooth
 
 BINS = EDGES[(EDGES >= 565) & (EDGES <= 3147)]
 TRUE = np.array([-11.0, 9.0, -5.0])
+
+SUMS = arrays(np.float64, BINS.size - 1, elements=st.just(0.0) | st.floats(1e-6, 1e9))
 
 
 def means(parameters: Any, edges: Floats = BINS) -> Any:
@@ -123,3 +128,14 @@ def test_the_scale_of_weights_does_not_matter(scale: float) -> None:
     truth = means(TRUE)
     found = fitted(scale * truth, scale**2 * truth)
     np.testing.assert_allclose(found.expected, scale * truth, rtol=1e-6)
+
+
+@given(SUMS, st.sampled_from([3, 4, 5]))
+@settings(max_examples=30)
+def test_any_spectrum_is_fitted_or_is_a_failure(sums: Floats, parameters: int) -> None:
+    found = fitted(sums, parameters=parameters)
+    if not isinstance(found, Failure):
+        assert np.all(found.expected > 0)
+        assert np.all(np.isfinite(found.variations(10.0)))
+        # the maximum: the sum is that of the events, as it is for every shape with a free scale
+        assert found.expected.sum() == pytest.approx(sums.sum(), rel=1e-3)

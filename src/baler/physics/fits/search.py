@@ -67,7 +67,7 @@ def expected(
     Those of the model if they are not given; others tell what a wrong template does, for instance
     one made before a compression of the data. Data have no fluctuations (the Asimov data set).
     """
-    if not np.any(model.signal > 0):
+    if not 0 < _information(model) < np.inf:
         return Failure("no signal in the bins of the search")
     nature, both = _data(model, background, signal)
     scale = _unit(model)
@@ -123,7 +123,7 @@ def expected_pyhf(
         raise UsageError("pyhf or iminuit is missing: pip install 'baler[physics]'") from None
     from scipy.optimize import brentq
 
-    if not np.any(model.signal > 0):
+    if not 0 < _information(model) < np.inf:
         return Failure("no signal in the bins of the search")
     nature, both = _data(model, background, signal)
     scale = _unit(model)
@@ -176,9 +176,13 @@ def _data(
     return nature, both
 
 
+def _information(model: Templates) -> float:
+    return float(np.sum(np.maximum(model.signal, 0.0) ** 2 / model.background))
+
+
 def _unit(model: Templates) -> float:
     """Return a strength of about one standard deviation, for numbers of order one in the fits."""
-    return float(1 / np.sqrt(np.sum(model.signal**2 / model.background)))
+    return float(1 / np.sqrt(_information(model)))
 
 
 def _specification(model: Templates, scale: float) -> dict[str, Any]:

@@ -73,30 +73,39 @@ def fit(
     basis = np.einsum("kpb,kj->jpb", basis, turn)
 
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        start = np.log(np.maximum(counts, 0.5) * scale / np.diff(edges))
-        theta = np.linalg.lstsq(
-            (basis[:, 1] * np.sqrt(counts)).T, start * np.sqrt(counts), rcond=None
-        )[0]
-        here, expected, gradient = _at(theta, basis, measure, counts, scale)
-        for _ in range(200):
-            residual = (counts - expected / scale) / expected
-            hessian = (gradient / (scale * expected)) @ gradient.T
-            step = np.linalg.solve(hessian, gradient @ residual)
-            gain = float(step @ (gradient @ residual))
-            size, there = 1.0, _at(theta + step, basis, measure, counts, scale)
-            while there[0] > here + 1e-9 * (1 + here) and size > 1e-8:
-                size /= 2
-                there = _at(theta + size * step, basis, measure, counts, scale)
-            theta, (here, expected, gradient) = theta + size * step, there
-            if gain < 1e-9 * (1 + here):
-                break
-        else:
-            gain = np.inf
-    if not (gain < 1e-6 * (1 + here) and np.all(np.isfinite(expected)) and np.all(expected > 0)):
+        try:
+            found = _maximum(basis, measure, counts, scale, np.diff(edges))
+        except np.linalg.LinAlgError:
+            found = None
+    if found is None:
         return Failure("background: the fit did not converge")
+    theta, deviance, expected, gradient = found
     return SmoothFit(
-        edges, root_s, turn @ theta, expected, gradient, scale, here, sums.size - parameters
+        edges, root_s, turn @ theta, expected, gradient, scale, deviance, sums.size - parameters
     )
+
+
+def _maximum(
+    basis: Floats, measure: Floats, counts: Floats, scale: Floats, widths: Floats
+) -> tuple[Floats, float, Floats, Floats] | None:
+    """Return parameters, deviance, expectation and gradient at the maximum, or None."""
+    root = np.sqrt(counts)
+    start = np.log(np.maximum(counts, 0.5) * scale / widths)
+    theta = np.linalg.lstsq((basis[:, 1] * root).T, start * root, rcond=None)[0]
+    here, expected, gradient = _at(theta, basis, measure, counts, scale)
+    for _ in range(200):
+        slope = gradient @ ((counts - expected / scale) / expected)
+        step = np.linalg.solve((gradient / (scale * expected)) @ gradient.T, slope)
+        gain = float(step @ slope)
+        size, there = 1.0, _at(theta + step, basis, measure, counts, scale)
+        while there[0] > here + 1e-9 * (1 + here) and size > 1e-8:
+            size /= 2
+            there = _at(theta + size * step, basis, measure, counts, scale)
+        theta, (here, expected, gradient) = theta + size * step, there
+        if gain < 1e-9 * (1 + here):
+            good = np.isfinite(here) and np.all(expected > 0)
+            return (theta, here, expected, gradient) if good else None
+    return None
 
 
 def choose(
