@@ -19,6 +19,7 @@ from baler.cli.decompress import decompress
 from baler.cli.evaluate import evaluate
 from baler.cli.inspect import inspect
 from baler.cli.migrate import migrate
+from baler.cli.sensitivity import sensitivity
 from baler.cli.simulate import simulate
 from baler.cli.study import study
 from baler.cli.train import train
@@ -140,7 +141,7 @@ def cli() -> None:
 for _command in (
     compress, decompress, inspect, verify, train, families, migrate, bench, evaluate,
     simulate, study,
-    tune,
+    tune, sensitivity,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from baler.errors import UsageError
 from baler.physics.analyses.base import Analysis, Failure, Measured, Quantity
 from baler.physics.events import Events
+from baler.physics.resampled import spread
 from baler.physics.study.shifts import FEWEST, NEEDED, Measurement, Resampling
 from baler.physics.tuning.finding import Estimate, Finding
 from baler.physics.tuning.requirements import Requirement, width_of
-
-NORMAL = (0.158655, 0.841345)
-"""One standard deviation below and above the middle of a normal distribution."""
 
 
 class Paired:
@@ -119,12 +115,6 @@ def finding(
     scale = _scale(requirement, name, before.outcome.quantities, start)
     value = change.value if requirement.measure == "width" else abs(change.value)
     return Finding(requirement, name, value / scale, change.uncertainty / scale)
-
-
-def spread(changes: Sequence[float]) -> float:
-    """Return half the width of the central 68.3 %: a fit that jumps now and then does not count."""
-    low, high = np.quantile(changes, NORMAL, method="median_unbiased")
-    return float(high - low) / 2
 
 
 def _scale(

@@ -1,0 +1,1 @@
+"""Sensitivity against bandwidth: what smaller events are worth to a search."""

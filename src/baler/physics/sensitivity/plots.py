@@ -1,0 +1,147 @@
+"""Sensitivity against bandwidth as plots."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from baler.physics.sensitivity.result import Sensitivity
+from baler.report.style import Look, looks, saved, styled
+
+OURS = "baler"
+AXES = {"B/s": "Bandwidth [B/s]", "B": "Disk space [B]"}
+LINES = ("-", "--", ":", "-.")
+"""Of the treatments of a codec, the finest first."""
+
+
+def write_plots(found: Sensitivity, folder: Path) -> list[Path]:
+    """Write the plots as PNG and PDF; return the PNG files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawings: Mapping[str, Callable[[Any, Sensitivity], Any]] = {
+        "significance": significance,
+        "limit": limit,
+        **({"threshold": threshold} if any(one.threshold for one in found.curves) else {}),
+    }
+    written = []
+    with styled() as pyplot, warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.filterwarnings("ignore", message=".*(non-positive|log-scaled|tight_layout).*")
+        for name, draw in drawings.items():
+            figure = draw(pyplot, found)
+            saved(figure, folder / name)
+            pyplot.close(figure)
+            written.append(folder / f"{name}.png")
+    return written
+
+
+def significance(pyplot: Any, found: Sensitivity) -> Any:
+    """Return the expected significance of the best treatment of each codec, over the budgets."""
+    return _best(pyplot, found, "significance", "Expected significance", "gain")
+
+
+def limit(pyplot: Any, found: Sensitivity) -> Any:
+    """Return the expected limit of the same treatments."""
+    return _best(pyplot, found, "limit", "Expected 95 % CL limit [pb]", "ratio")
+
+
+def _best(pyplot: Any, found: Sensitivity, what: str, label: str, below: str) -> Any:
+    figure, (upper, lower) = pyplot.subplots(
+        2, 1, figsize=(8, 7.2), sharex=True, height_ratios=(3, 1.3), layout="constrained"
+    )
+    budgets = np.array(found.budgets)
+    seen = _looks(found)
+    base = np.array(getattr(found.curve(found.reference.name), what))
+    first = _exact(found)
+    if first is not None:
+        base = np.array(getattr(found.curve(first), what))
+    for codec in found.codecs:
+        names = found.best(codec)
+        if not names:
+            continue
+        values = np.array([getattr(found.curve(name), what)[at] for at, name in enumerate(names)])
+        look = seen[codec].curve | {"markevery": _changes(names)}
+        upper.plot(budgets, values, label=_named(codec, names), **look)
+        lower.plot(budgets, values / base, **look)
+    upper.axhline(getattr(found.reference, what), color="0.5", linewidth=0.9, linestyle=":")
+    upper.annotate(
+        "all events, uncompressed", (budgets[0], getattr(found.reference, what)), xytext=(4, 4),
+        textcoords="offset points", fontsize=8.5, color="0.4",
+    )  # fmt: skip
+    upper.set_xscale("log")
+    upper.set_yscale("log")
+    _plain(upper)
+    upper.set_ylabel(label)
+    lower.set_ylabel(f"{below} over\n{first or 'uncompressed'}", fontsize=10)
+    lower.set_xlabel(AXES[found.unit])
+    upper.legend(loc="lower right" if what == "significance" else "upper right")
+    _title(upper, found)
+    return figure
+
+
+def threshold(pyplot: Any, found: Sensitivity) -> Any:
+    """Return the leading-jet threshold that a bandwidth affords, of each treatment."""
+    figure, axes = pyplot.subplots(figsize=(8, 5.4), layout="constrained")
+    seen = _looks(found)
+    for codec in found.codecs:
+        ordered = sorted(
+            (one for one in found.treated if one.codec == codec and not one.failure),
+            key=lambda one: -one.bytes_per_event,
+        )
+        for place, one in enumerate(ordered):
+            curve = found.curve(one.name)
+            values = np.array(curve.threshold)
+            values[~np.isfinite(values)] = math.nan
+            look = seen[codec].curve | {"linestyle": LINES[place % len(LINES)], "marker": ""}
+            label = f"{one.name}: {one.bytes_per_event:,.0f} B/event"
+            axes.plot(found.budgets, values, label=label, **look)
+    axes.set_xscale("log")
+    axes.set_ylabel("Lowest leading-jet threshold [GeV]")
+    axes.set_xlabel(AXES[found.unit])
+    axes.legend(loc="upper right")
+    _title(axes, found)
+    return figure
+
+
+def _looks(found: Sensitivity) -> dict[str, Look]:
+    kinds = [(one, "baler" if one.startswith(OURS) else "peer") for one in found.codecs]
+    return {codec: replace(look, line="-") for codec, look in looks(kinds).items()}
+
+
+def _exact(found: Sensitivity) -> str | None:
+    """Return the name of an exact treatment that others are compared with, not one of ours."""
+    names = [one.name for one in found.treated if one.policy == "exact" and not one.failure]
+    return next((name for name in names if not name.startswith(OURS)), next(iter(names), None))
+
+
+def _changes(names: tuple[str, ...]) -> list[int]:
+    """Return where the best treatment becomes another one."""
+    return [at for at in range(1, len(names)) if names[at] != names[at - 1]]
+
+
+def _named(codec: str, names: tuple[str, ...]) -> str:
+    """Return a codec with the policies that are best, in the order of the budgets."""
+    policies = [name.removeprefix(f"{codec}, ") for name in dict.fromkeys(names)]
+    return codec if policies == [codec] else f"{codec}: {', then '.join(policies)}"
+
+
+def _plain(axes: Any) -> None:
+    """Write numbers on a logarithmic axis as numbers, not as powers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axes.get_ylim()
+    few = high / low > 30
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _title(axes: Any, found: Sensitivity) -> None:
+    axes.set_title("baler", loc="left", fontweight="bold", fontsize=12)
+    unit = "events/s" if found.unit == "B/s" else "events"
+    names = ", ".join(found.about.get("samples", {}).values())
+    axes.set_title(f"simulation, {names}; {found.events:,.3g} {unit}", loc="right", fontsize=9.5)
