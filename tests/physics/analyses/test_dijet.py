@@ -14,8 +14,6 @@ from baler.physics.analyses.dijet import EDGES
 from baler.physics.events import Events
 from tests.physics.analyses.handmade import events_of, repeated, weighted
 
-pytest.importorskip("iminuit")
-
 
 def jets_of(pt: Any, eta: Any = None, phi: Any = None, mass: Any = None, **more: Any) -> Any:
     flat = [len(one) for one in pt]

@@ -12,8 +12,6 @@ from baler.physics.analyses import Failure, Quantity, analysis
 from baler.physics.events import Events
 from tests.physics.analyses.handmade import events_of, repeated, weighted
 
-pytest.importorskip("iminuit")
-
 MUON = 0.1056583745
 
 

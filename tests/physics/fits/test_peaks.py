@@ -15,8 +15,6 @@ from baler.physics.analyses.base import Floats
 from baler.physics.fits.peaks import PeakFit, Window, fit
 from baler.physics.fits.shapes import crystal_ball
 
-pytest.importorskip("iminuit")
-
 WINDOW = Window(70.0, 110.0, 91.0, 2.0)
 NORMAL = Window(70.0, 110.0, 91.0, 2.0, tails=(6.0, 6.0))
 

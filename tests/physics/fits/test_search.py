@@ -59,7 +59,6 @@ def test_an_uncertain_background_is_that_of_the_on_off_problem() -> None:
 @pytest.mark.parametrize("scale", [0.2, 100.0])
 def test_the_fast_answer_is_that_of_pyhf(scale: float) -> None:
     pytest.importorskip("pyhf")
-    pytest.importorskip("iminuit")
     model = templates(*spectrum(scale))
     fast, slow = expected(model), expected_pyhf(model)
     assert fast.significance == pytest.approx(slow.significance, rel=1e-3)
@@ -70,7 +69,6 @@ def test_the_fast_answer_is_that_of_pyhf(scale: float) -> None:
 
 def test_the_fast_answer_is_that_of_pyhf_for_data_that_are_not_the_model() -> None:
     pytest.importorskip("pyhf")
-    pytest.importorskip("iminuit")
     background, signal, variations = spectrum()
     model = templates(background, signal, variations)
     data = {"background": background + 0.3 * signal, "signal": np.roll(signal, 1)}
@@ -82,7 +80,6 @@ def test_the_fast_answer_is_that_of_pyhf_for_data_that_are_not_the_model() -> No
 
 def test_pyhf_keeps_the_backend_that_it_had() -> None:
     pyhf = pytest.importorskip("pyhf")
-    pytest.importorskip("iminuit")
     before = pyhf.get_backend()
     expected_pyhf(templates(*spectrum()))
     assert pyhf.get_backend() == before

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from baler.errors import UsageError
+
+try:
+    import hist as _hist  # noqa: F401
+except ImportError:
+    raise UsageError("analyses need hist: pip install 'baler[physics]'") from None
+
 from baler.physics.analyses.base import (
     Analysis,
     Failure,
@@ -46,8 +53,10 @@ def analysis(name: str, **cuts: float | str) -> Analysis:
     """Return an analysis with some of its cuts changed: ``analysis("dijet", pt="200")``.
 
     A cut is given as a number, or as a string that is one. Raises UsageError for a name or a cut
-    that is not known, and for a value that is none.
+    that is not known, for a value that is none, and without the packages that fits need.
     """
+    if missing := [one for one in ("iminuit", "scipy") if not find_spec(one)]:
+        raise UsageError(f"analyses need {', '.join(missing)}: pip install 'baler[physics]'")
     kind = _kind(name)
     made: Analysis = kind(**parsed(f"analysis {name!r}", cuts_of(kind), cuts))
     return made

@@ -74,7 +74,7 @@ class Outcome:
     quantities: Mapping[str, Measured]
     histograms: Mapping[str, hist.Hist[Any]] = field(default_factory=dict)
     curves: Mapping[str, Floats] = field(default_factory=dict)
-    """Of the histogram of the same name: a fitted function at the centres of its bins."""
+    """Of the histogram of the same name: what a fitted function expects in each of its bins."""
 
 
 class Analysis(Protocol):

@@ -35,7 +35,7 @@ from baler.physics.fits.peaks import Window
 from baler.physics.fits.search import Expected
 from baler.physics.fits.weighted import centre_and_width, efficiency, too_few
 
-# The binning of CMS, of about the mass resolution (JHEP 08 (2018) 130, HEPData ins1676214), GeV.
+# The binning of CMS, of about the mass resolution (JHEP 08 (2018) 130, arXiv:1806.00843), GeV.
 EDGES = np.array([
     1, 3, 6, 10, 16, 23, 31, 40, 50, 61, 74, 88, 103, 119, 137, 156, 176, 197, 220, 244, 270, 296,
     325, 354, 386, 419, 453, 489, 526, 565, 606, 649, 693, 740, 788, 838, 890, 944, 1000, 1058,
@@ -121,13 +121,10 @@ class Dijet:
         """Return the dijet mass of selected events, and what it is made of."""
         jets = by_pt(objects(events, "Jet"))
         jets = jets[abs(jets.eta) < self.eta]
-        pair = jets[:, :2]
-        two = ak.num(pair) == 2
-        padded = ak.pad_none(pair, 2)
+        padded = ak.pad_none(jets, 2)
         first, second = padded[:, 0], padded[:, 1]
         distance = abs(first.eta - second.eta)
-        chosen = two & (first.pt >= self.pt) & (second.pt >= self.pt2) & (distance < self.delta_eta)
-        chosen = ak.fill_none(chosen, False)
+        chosen = (first.pt >= self.pt) & (second.pt >= self.pt2) & (distance < self.delta_eta)
         mass = self._mass(jets, first, second)
         return observe(events, {
             "mass": observable("Dijet mass", "GeV", mass, chosen),
@@ -141,15 +138,7 @@ class Dijet:
         signal = samples["signal"]
         masses, weights = signal.observables["mass"].values, signal.weights_of("mass")
         position, width = centre_and_width(masses, weights, "GeV", what="signal events")
-        window = Window(
-            0.6 * self.mass,
-            1.3 * self.mass,
-            0.97 * self.mass,
-            0.03 * self.mass,
-            power=1.5,
-            background=False,
-        )
-        core = peaks.fit(masses, weights, window, what="signal events")
+        core = peaks.fit(masses, weights, self.window, what="signal events")
         quantities: dict[str, Measured] = {
             "signal mass": position,
             "signal width": width,
@@ -199,6 +188,12 @@ class Dijet:
     def edges(self) -> Floats:
         """The edges of the bins of the search, GeV."""
         return EDGES[(self.start <= EDGES) & (self.stop >= EDGES)]
+
+    @property
+    def window(self) -> Window:
+        """Where the peak of the signal is fitted: the tails of a broad resonance fall slowly."""
+        low, high, mean, sigma = (ratio * self.mass for ratio in (0.6, 1.3, 0.97, 0.03))
+        return Window(low, high, mean, sigma, power=1.5, background=False)
 
     def histogram(self, observed: Observed) -> hist.Hist[Any]:
         """Return the mass spectrum of a sample, in the bins of the search."""

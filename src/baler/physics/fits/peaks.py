@@ -15,8 +15,7 @@ from baler.physics.fits.weighted import too_few
 Limits = tuple[float | None, float | None]
 
 TOLERANCE = 1e-3
-"""Of Minuit: parameters are within a thousandth of their uncertainties of the minimum."""
-
+"""Of Minuit: parameters are within a few thousandths of their uncertainties of the minimum."""
 
 NO_TAIL = 6.0
 """Standard deviations from which on a tail is none."""
