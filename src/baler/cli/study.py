@@ -189,8 +189,9 @@ def study(
             analysis = _analysis(name, cuts)
             samples = _samples(analysis, source, signal, columns, tree, rows)
             first = next(iter(samples.values()))
+            asked = _asked(source, tree, first, policies, bounds)
             treatments = _treatments(
-                first, policies, bounds, codecs, scales, latents, model,
+                first, asked, codecs, scales, latents, model,
                 None if other is None else _read(other, first, tree, rows),
                 (minutes, steps, seed),
             )  # fmt: skip
@@ -277,10 +278,40 @@ def _read(path: str, like: Events, tree: str | None, rows: int | None) -> Events
     return read_events(path, tree=tree, fields=fields, entries=rows)
 
 
+def _asked(
+    source: str, tree: str | None, events: Events, policies: str | None, bounds: tuple[str, ...]
+) -> list[tuple[str, Policy]]:
+    """Return policies by name; their patterns may be of columns that are not compressed."""
+    from baler.physics.events import read_events
+    from baler.planning import Policy
+
+    paths = [path.strip() for path in policies.split(",")] if policies else []
+    asked = [(Path(path).stem, options.asked(path, bounds)) for path in paths]
+    if not asked and bounds:
+        asked = [("bounds", options.asked(None, bounds))]
+    names = [name for name, _ in asked]
+    if len(set(names)) < len(names):
+        raise UsageError(f"policies need names of their own, not {', '.join(names)}")
+    whole = read_events(source, tree=tree, entries=1).schema
+    return [
+        (
+            name,
+            Policy.of_columns(
+                {
+                    column.name: bound
+                    for column, bound in zip(whole.columns, policy.bounds(whole), strict=True)
+                    if column.name in events.schema.by_name
+                },
+                dither=policy.dither,
+            ),
+        )
+        for name, policy in asked
+    ]
+
+
 def _treatments(
     events: Events,
-    policies: str | None,
-    bounds: tuple[str, ...],
+    policies: list[tuple[str, Policy]],
     codecs: str | None,
     scales: tuple[float, ...],
     latents: tuple[int, ...],
@@ -291,17 +322,8 @@ def _treatments(
     from baler.cli.candidates import Length
     from baler.cli.treatments import Learnt, treatments
 
-    paths = [path.strip() for path in policies.split(",")] if policies else []
-    asked: list[tuple[str, Policy]] = [
-        (Path(path).stem, options.asked(path, bounds)) for path in paths
-    ]
-    if not asked and bounds:
-        asked.append(("bounds", options.asked(None, bounds)))
-    names = [name for name, _ in asked]
-    if len(set(names)) < len(names):
-        raise UsageError(f"policies need names of their own, not {', '.join(names)}")
     learnt = Learnt(model, other, Length(*length))
-    return treatments(events, codecs, asked, scales, latents=latents, learnt=learnt)
+    return treatments(events, codecs, policies, scales, latents=latents, learnt=learnt)
 
 
 def _measured(

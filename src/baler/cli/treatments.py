@@ -126,7 +126,7 @@ def treatments(
 
 
 def codecs_of(patterns: str | None, learnt: Learnt) -> list[Candidate]:
-    """Return the codecs whose names match any of some patterns; raises UsageError."""
+    """Return the codecs that match some patterns, in their order; raises UsageError."""
     known = all_candidates(learnt.length)
     place = [codec.name for codec in known].index("baler") + 1
     known[place:place] = [Ours(DITHERED, dither=True)]
@@ -138,8 +138,8 @@ def codecs_of(patterns: str | None, learnt: Learnt) -> list[Candidate]:
             raise UsageError(
                 f"no codec matches {pattern!r}{near(pattern, names, limit=len(names))}"
             )
-    chosen = [c for c in known if any(fnmatchcase(c.name, pattern) for pattern in wanted)]
-    return [_fitted(codec, learnt) for codec in chosen]
+    chosen = {c.name: c for pattern in wanted for c in known if fnmatchcase(c.name, pattern)}
+    return [_fitted(codec, learnt) for codec in chosen.values()]
 
 
 def _fitted(codec: Candidate, learnt: Learnt) -> Candidate:
@@ -180,7 +180,9 @@ def _treatment(
         name += f" x {setting.scale:g}" if setting.scale != 1 else ""
     if not codec.bounded:
         bounds |= {column.name: Free() for column in columns_for(judged)}
-    name += f", {setting.latent} latents" if setting.latent else ""
+    if setting.latent:
+        latents = f"{setting.latent} latents"
+        name = latents if name == "exact" else f"{name}, {latents}"
     if policy.dither and isinstance(codec, Ours):
         codec = replace(codec, dither=True)
     return Treatment(codec.name, name, bounds, _applied(codec, judged, setting))

@@ -98,9 +98,21 @@ class Effect:
 
     @property
     def largest_shift(self) -> Shift | None:
-        """The shift that is largest in units of its statistical uncertainty; None without any."""
-        known = [one for one in self.shifts if not math.isnan(one.relative)]
+        """The shift that is largest in units of its statistical uncertainty; None without any.
+
+        Shifts without an uncertainty of their own do not count.
+        """
+        known = [one for one in self.shifts if not one.failure and math.isfinite(one.relative)]
         return max(known, key=lambda one: abs(one.relative), default=None)
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The numbers that were measured before, and no longer are."""
+        return tuple(
+            one.quantity
+            for one in self.shifts
+            if math.isfinite(one.before) > math.isfinite(one.after)
+        )
 
     def shift(self, quantity: str) -> Shift | None:
         """Return the shift of a quantity."""

@@ -34,7 +34,7 @@ def spectra(pyplot: Any, found: Study) -> Iterator[Any]:
             before = found.originals.spectra[name]
             after = {one.name: one.spectra[name] for one in effects if name in one.spectra}
             _pair(panel, before, after, looks)
-            panel[0].set_ylabel(_density(before, f"{name}, events"))
+            panel[0].set_ylabel(_density(before, name))
         _finish(figure, panels, found.samples[0], policy)
         yield figure
 
@@ -169,16 +169,17 @@ def _finish(figure: Any, panels: Sequence[Sequence[Any]], sample: Sample, policy
 
 
 def _density(before: Binned, what: str) -> str:
-    """Return the label of a density, by the unit of the axis."""
-    unit = before.label.rpartition("[")[2].removesuffix("]") if "[" in before.label else "unit"
-    return f"{what} / {unit}"
+    """Return the label of contents, by the unit of the axis if it has one."""
+    if "[" not in before.label:
+        return what
+    return f"{what} / {before.label.rpartition('[')[2].removesuffix(']')}"
 
 
 def _pair(panel: Sequence[Any], before: Binned, after: Mapping[str, Binned], looks: Looks) -> None:
     above, below = panel
     edges, old = np.array(before.edges), np.array(before.contents)
     sigma = np.sqrt(np.array(before.variances))
-    widths = np.diff(edges)
+    widths = np.diff(edges) if "[" in before.label else np.ones(len(old))
     steps(above, edges, old / widths, fill=True, color="0.85", label="before", zorder=1)
     above.errorbar((edges[1:] + edges[:-1]) / 2, old / widths, sigma / widths, fmt="none",
                    ecolor="0.45", elinewidth=0.8, zorder=2)  # fmt: skip

@@ -67,7 +67,8 @@ def _summary(found: Study) -> Iterator[str]:
     yield from table(
         (
             "treatment", "verified", "bytes / event", "ratio", "ratio with model", "model",
-            "compress s", "decompress s", "largest shift / sigma", "of", "sliced KS", "p",
+            "compress s", "decompress s", "largest shift / sigma", "of", "no longer measured",
+            "sliced KS", "p",
             "AUC", "identical", "blurred", "told by",
         ),
         ((("ours" if effect.ours else ""), _cells(found, effect)) for effect in found.effects),
@@ -94,6 +95,7 @@ def _cells(found: Study, effect: Effect) -> list[str]:
         f"{sum(size.decompress_seconds for size in effect.sizes):.2g}",
         "" if worst is None else with_error(worst.relative, worst.relative_uncertainty),
         "" if worst is None else worst.quantity,
+        ", ".join(effect.lost),
         number(effect.sliced.paired),
         number(effect.sliced.p_value),
         with_error(one.auc, one.uncertainty),

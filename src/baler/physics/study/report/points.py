@@ -41,7 +41,7 @@ def shifts(pyplot: Any, found: Study) -> Any:
         points = [
             (row + offset, one.relative, one.relative_uncertainty)
             for row, name in enumerate(names)
-            if (one := effect.shift(name)) and not math.isnan(one.relative)
+            if (one := effect.shift(name)) and not one.failure and math.isfinite(one.relative)
         ]
         if points:
             at, values, errors = zip(*points, strict=True)
