@@ -2,7 +2,8 @@
 
 Data are made of events after compression, templates of events before it, so that a bias counts
 against the compressor; what background alone would seem to have of the signal is taken off the
-significance. Events that are not kept scale the luminosity: a prescale does not choose.
+significance, and what it would seem to lack is added to the limit. Events that are not kept scale
+the luminosity: a prescale does not choose.
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ class _Runner:
         enough = len(losses) >= FEWEST * len(self.again)
         return truth, Treated(
             treatment.codec, treatment.policy, size, model_bytes, net(found),
-            found.limit * self.search.signal_pb, found.spurious,
+            honest(found) * self.search.signal_pb, found.spurious,
             1 - net(found) / self.whole.significance,
             spread(losses) if enough else math.nan,
         )  # fmt: skip
@@ -183,9 +184,12 @@ class _Runner:
         for budget in budgets:
             kept.append(self.asked.offer.kept(budget, one.bytes_per_event))
             found = self._found(self.model, truth, kept[-1])
-            failed = isinstance(found, Failure)
-            significance.append(math.nan if isinstance(found, Failure) else net(found))
-            limit.append(math.nan if failed else found.limit * self.search.signal_pb)  # type: ignore[union-attr]
+            if isinstance(found, Failure):
+                significance.append(math.nan)
+                limit.append(math.nan)
+            else:
+                significance.append(net(found))
+                limit.append(honest(found) * self.search.signal_pb)
         spectrum = self.asked.spectrum
         if spectrum is None:
             return Curve(one.name, tuple(kept), tuple(significance), tuple(limit))
@@ -202,6 +206,11 @@ def net(found: Expected) -> float:
     if found.strength <= 0:
         return 0.0
     return found.significance * max(0.0, 1 - abs(found.spurious) / found.strength)
+
+
+def honest(found: Expected) -> float:
+    """Return the limit without the gain from background that seems to lack some signal."""
+    return found.limit + max(0.0, -found.spurious)
 
 
 def _budgets(asked: Asked, sizes: Sequence[float]) -> tuple[float, ...]:

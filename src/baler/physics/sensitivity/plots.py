@@ -15,9 +15,10 @@ from baler.physics.sensitivity.result import Sensitivity
 from baler.report.style import Look, looks, saved, styled
 
 OURS = "baler"
+ROOT = ("TTree zstd-5", "TTree LZMA-9")
 AXES = {"B/s": "Bandwidth [B/s]", "B": "Disk space [B]"}
-LINES = ("-", "--", ":", "-.")
-"""Of the treatments of a codec, the finest first."""
+LINES = ("-", "--")
+"""Exact, and with bounds."""
 
 
 def write_plots(found: Sensitivity, folder: Path) -> list[Path]:
@@ -60,11 +61,17 @@ def _best(pyplot: Any, found: Sensitivity, what: str, label: str, below: str) ->
     if first is not None:
         base = np.array(getattr(found.curve(first), what))
     for codec in found.codecs:
-        names = found.best(codec)
+        names = found.best(codec, what)
         if not names:
             continue
+        if codec == OURS:
+            for one in found.treated:
+                if one.codec != codec or one.failure:
+                    continue
+                rung = getattr(found.curve(one.name), what)
+                upper.plot(budgets, rung, color=seen[codec].colour, linewidth=0.7, alpha=0.5)
         values = np.array([getattr(found.curve(name), what)[at] for at, name in enumerate(names)])
-        look = seen[codec].curve | {"markevery": _changes(names)}
+        look = seen[codec].curve | {"markevery": [0, *_changes(names)]}
         upper.plot(budgets, values, label=_named(codec, names), **look)
         lower.plot(budgets, values / base, **look)
     upper.axhline(getattr(found.reference, what), color="0.5", linewidth=0.9, linestyle=":")
@@ -84,20 +91,23 @@ def _best(pyplot: Any, found: Sensitivity, what: str, label: str, below: str) ->
 
 
 def threshold(pyplot: Any, found: Sensitivity) -> Any:
-    """Return the leading-jet threshold that a bandwidth affords, of each treatment."""
+    """Return the leading-jet threshold that a bandwidth affords.
+
+    Of each codec exact, and with the coarsest bounds that cost the search nothing.
+    """
     figure, axes = pyplot.subplots(figsize=(8, 5.4), layout="constrained")
     seen = _looks(found)
     for codec in found.codecs:
-        ordered = sorted(
-            (one for one in found.treated if one.codec == codec and not one.failure),
-            key=lambda one: -one.bytes_per_event,
-        )
-        for place, one in enumerate(ordered):
-            curve = found.curve(one.name)
-            values = np.array(curve.threshold)
+        exact = [
+            one for one in found.treated
+            if (one.codec, one.policy) == (codec, "exact") and not one.failure
+        ]  # fmt: skip
+        chosen = {one.name: one for one in (*exact, found.free(codec)) if one is not None}
+        for place, one in enumerate(chosen.values()):
+            values = np.array(found.curve(one.name).threshold)
             values[~np.isfinite(values)] = math.nan
-            look = seen[codec].curve | {"linestyle": LINES[place % len(LINES)], "marker": ""}
-            label = f"{one.name}: {one.bytes_per_event:,.0f} B/event"
+            look = seen[codec].curve | {"linestyle": LINES[place], "marker": ""}
+            label = f"{one.codec}, {one.policy}: {one.bytes_per_event:,.0f} B/event"
             axes.plot(found.budgets, values, label=label, **look)
     axes.set_xscale("log")
     axes.set_ylabel("Lowest leading-jet threshold [GeV]")
@@ -113,9 +123,9 @@ def _looks(found: Sensitivity) -> dict[str, Look]:
 
 
 def _exact(found: Sensitivity) -> str | None:
-    """Return the name of an exact treatment that others are compared with, not one of ours."""
+    """Return the exact treatment that others are compared with: ROOT's, or any but ours."""
     names = [one.name for one in found.treated if one.policy == "exact" and not one.failure]
-    return next((name for name in names if not name.startswith(OURS)), next(iter(names), None))
+    return max(names, key=lambda name: (name in ROOT, not name.startswith(OURS)), default=None)
 
 
 def _changes(names: tuple[str, ...]) -> list[int]:
@@ -125,8 +135,11 @@ def _changes(names: tuple[str, ...]) -> list[int]:
 
 def _named(codec: str, names: tuple[str, ...]) -> str:
     """Return a codec with the policies that are best, in the order of the budgets."""
-    policies = [name.removeprefix(f"{codec}, ") for name in dict.fromkeys(names)]
-    return codec if policies == [codec] else f"{codec}: {', then '.join(policies)}"
+    policies = [
+        "exact" if name == codec else name.removeprefix(f"{codec}, ")
+        for name in dict.fromkeys(names)
+    ]
+    return f"{codec}, {', then '.join(policies)}"
 
 
 def _plain(axes: Any) -> None:
@@ -140,8 +153,14 @@ def _plain(axes: Any) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 100 <= value < 1e7 else f"{value:.3g}"
+
+
 def _title(axes: Any, found: Sensitivity) -> None:
     axes.set_title("baler", loc="left", fontweight="bold", fontsize=12)
     unit = "events/s" if found.unit == "B/s" else "events"
     names = ", ".join(found.about.get("samples", {}).values())
-    axes.set_title(f"simulation, {names}; {found.events:,.3g} {unit}", loc="right", fontsize=9.5)
+    axes.set_title(
+        f"simulation, {names}; {_number(found.events)} {unit}", loc="right", fontsize=9.5
+    )

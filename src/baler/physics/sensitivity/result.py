@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from baler.report.plain import from_plain, load, save, to_plain
 
 VERSION = 1
@@ -80,21 +82,35 @@ class Sensitivity:
         """The codecs, in their order."""
         return tuple(dict.fromkeys(one.codec for one in self.treated))
 
-    def best(self, codec: str) -> tuple[str, ...]:
-        """Return for each budget the treatment of a codec that is most significant there."""
-        names = [one.name for one in self.treated if one.codec == codec and not one.failure]
-        if not names:
+    def best(self, codec: str, what: str = "significance") -> tuple[str, ...]:
+        """Return for each budget the treatment of a codec with most significance, or least limit.
+
+        The coarsest of equals, so that a ladder of equal rungs is no ladder of gains.
+        """
+        chosen = [one for one in self.treated if one.codec == codec and not one.failure]
+        if not chosen:
             return ()
-        curves = [self.curve(name) for name in names]
-        return tuple(
-            max(zip(curves, names, strict=True), key=lambda one: one[0].significance[at])[1]
-            for at in range(len(self.budgets))
-        )
+        sign = 1 if what == "significance" else -1
+        chosen.sort(key=lambda one: one.bytes_per_event)
+        table = np.array([getattr(self.curve(one.name), what) for one in chosen])
+        ranked = np.where(np.isnan(table), -np.inf, sign * table)
+        return tuple(chosen[at].name for at in np.argmax(ranked, axis=0))
 
     def where_it_costs(self, codec: str) -> Treated | None:
         """Return the finest treatment of a codec that loses significance by itself, if any does."""
         found = [one for one in self.treated if one.codec == codec and one.costs]
         return max(found, key=lambda one: one.bytes_per_event, default=None)
+
+    def free(self, codec: str) -> Treated | None:
+        """Return the coarsest treatment of a codec such that neither it nor a finer one costs."""
+        found = None
+        for one in sorted(
+            (one for one in self.treated if one.codec == codec), key=lambda t: -t.bytes_per_event
+        ):
+            if one.failure or one.loss > COSTS:
+                break
+            found = one
+        return found
 
     def with_about(self, about: Mapping[str, Any]) -> Sensitivity:
         """Return it with more said of what was asked."""

@@ -70,10 +70,11 @@ def _shown(found: Sequence[Finding], z: float) -> list[Finding]:
 
 def _line(one: Finding, which: str, z: float) -> Judged:
     asked = one.requirement
-    value, uncertainty = (None, None) if one.reason else (one.value, one.uncertainty)
+    measured = None if one.reason else (float(one.value), float(one.uncertainty))
+    value, uncertainty = measured or (None, None)
     return Judged(
         str(asked), f"{asked.measure} {one.quantity}", which, value, uncertainty, asked.limit,
-        asked.unit, one.holds(z), one.reason,
+        asked.unit, bool(one.holds(z)), one.reason,
     )  # fmt: skip
 
 

@@ -20,6 +20,9 @@ from baler.physics.tuning.paired import Paired
 from baler.physics.tuning.request import Report, Request, matching
 from baler.physics.tuning.search import Levels
 
+SAVES = 0.99
+"""A column whose bound does not make it smaller than this part of its exact bytes stays exact."""
+
 
 class Seen:
     """The first part of the events, on which levels of columns are tried; all is remembered."""
@@ -56,6 +59,10 @@ class Seen:
         if key not in self._costs:
             self._costs[key] = column_alone(self.sample, name, bounds)[1]
         return self._costs[key]
+
+    def saves(self, name: str, level: float) -> bool:
+        """Tell whether a column of the sample is smaller at a level than exact."""
+        return self.cost(name, level) < SAVES * column_alone(self.sample, name, {})[1]
 
     def findings(self, levels: Levels) -> list[Finding]:
         """Return what the analysis finds with columns at levels, all others exact."""

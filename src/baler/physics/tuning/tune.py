@@ -87,16 +87,25 @@ def _for_analysis(seen: Seen) -> Levels:
     allowed = {name: top for name in tops if (top := search.highest(alone[name])) is not None}
     seen.report("all columns together", 0, 0)
     found = search.tuned(allowed, alone, seen.cost, seen.used)
-    if not found:
-        name = min(tops, key=lambda name: alone[name][0.0])
-        finding = worst(seen.findings({name: 0.0}), seen.request.z)
-        assert finding is not None
-        raise UsageError(
-            f"no bound that was tried keeps {str(finding.requirement)!r}: with {name!r} at "
-            f"{str(seen.ladders[name].finest)!r}, the finest, {finding}; leave such columns exact, "
-            "allow more, or take more events"
-        )
+    limiting = {
+        name: min((at for at in used if used[at] > 1), default=None) for name, used in alone.items()
+    }
+    if not any(seen.saves(name, level) for name, level in found.items()):
+        for name, level in limiting.items():
+            if level is not None:
+                raise _unmet(seen, name, level)
     return found
+
+
+def _unmet(seen: Seen, name: str, level: float) -> UsageError:
+    """Return the error that no bound that is of use keeps a requirement."""
+    finding = worst(seen.findings({name: level}), seen.request.z)
+    assert finding is not None
+    return UsageError(
+        f"no bound that saves bytes keeps {str(finding.requirement)!r}: with {name!r} at "
+        f"{str(seen.ladders[name].bound(level))!r}, {finding}; allow more, take more events, or "
+        "leave the columns that the analysis reads exact"
+    )
 
 
 def _used_by(seen: Seen, name: str, level: float) -> float:
@@ -138,14 +147,19 @@ def _finer(levels: Levels, broken: Iterable[Finding], read: Iterable[str], back:
 
 
 def _notes(seen: Seen, levels: Levels) -> list[str]:
-    """Say which columns are as coarse as they get because nothing was required of them."""
+    """Say which columns stay exact, and which are coarse because nothing was required of them."""
+    notes = []
+    if exact := [name for name in seen.ladders if name not in levels]:
+        notes.append(
+            f"exact, as no bound keeps the requirements and saves bytes: {some(sorted(exact))}"
+        )
     if seen.request.of_events:
-        return []
+        return notes
     of_columns = seen.request.of_columns
     free = [
         name for name in levels
         if name not in seen.read and not any(matching(one, [name]) for one in of_columns)
     ]  # fmt: skip
-    if not free:
-        return []
-    return [f"nothing is required of {some(free)}, which are as coarse as a ladder goes"]
+    if free:
+        notes.append(f"nothing is required of {some(free)}, which are as coarse as a ladder goes")
+    return notes

@@ -12,10 +12,9 @@ from baler.physics.tuning.finding import Finding
 from baler.physics.tuning.paired import Paired
 from baler.physics.tuning.request import Request, matching
 from baler.physics.tuning.requirements import Requirement
+from baler.physics.tuning.seen import SAVES
 
 ALL, HELD_OUT = "all", "held out"
-SAVES = 0.99
-"""A column whose bound does not make it smaller than this part of its exact bytes stays exact."""
 
 
 class Verdict:
