@@ -89,6 +89,13 @@ def test_a_muon_that_is_not_finite_is_left_out() -> None:
     assert np.all(np.isfinite(found.values))
 
 
+def test_an_event_whose_weight_is_not_finite_has_none() -> None:
+    events = pairs_of([91.0] * 4, np.random.default_rng(0), genWeight=[1.0, math.nan, math.inf, -2])
+    found = analysis("dimuon").observe(events)
+    assert found.weights.tolist() == [1.0, 0.0, 0.0, -2.0]
+    assert found.weights_of("mass").tolist() == [1.0, 0.0, 0.0, -2.0]
+
+
 @pytest.fixture(scope="module")
 def spectrum() -> Any:
     rng = np.random.default_rng(5)

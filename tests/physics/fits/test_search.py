@@ -67,15 +67,28 @@ def test_the_fast_answer_is_that_of_pyhf(scale: float) -> None:
     assert fast.spurious == pytest.approx(slow.spurious, abs=5e-3)
 
 
-def test_the_fast_answer_is_that_of_pyhf_for_data_that_are_not_the_model() -> None:
+@pytest.mark.parametrize(("free", "strength"), [(30.0, 0.3), (1.0, -0.4)])
+def test_the_fast_answer_is_that_of_pyhf_for_data_that_are_not_the_model(
+    free: float, strength: float
+) -> None:
     pytest.importorskip("pyhf")
     background, signal, variations = spectrum()
-    model = templates(background, signal, variations)
-    data = {"background": background + 0.3 * signal, "signal": np.roll(signal, 1)}
-    fast, slow = expected(model, **data), expected_pyhf(model, **data)
-    assert fast.spurious == pytest.approx(0.3, abs=0.01)
-    for name in ("significance", "limit", "strength", "spurious"):
+    model = templates(background, signal, variations, free=free)
+    data = background + strength * signal + variations[0] - 0.5 * variations[1]
+    given = {"background": data, "signal": np.roll(signal, 1)}
+    fast, slow = expected(model, **given), expected_pyhf(model, **given)
+    assert fast.spurious == pytest.approx(strength, abs=0.1)
+    assert slow.spurious == pytest.approx(max(fast.spurious, 0), abs=2e-3)
+    for name in ("significance", "limit", "strength"):
         assert getattr(fast, name) == pytest.approx(getattr(slow, name), rel=2e-3)
+
+
+def test_a_limit_is_above_an_excess() -> None:
+    background, signal, variations = spectrum()
+    model = templates(background, signal, variations)
+    excess = expected(model, background=background + 3 * signal)
+    assert excess.spurious == pytest.approx(3, abs=0.05)
+    assert excess.limit > 3.2
 
 
 def test_pyhf_keeps_the_backend_that_it_had() -> None:

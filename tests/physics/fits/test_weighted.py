@@ -57,6 +57,19 @@ def test_negative_weights_take_away_what_positive_ones_add() -> None:
     assert effective(weights) == pytest.approx(9 / 5)
 
 
+@given(VALUES.flatmap(lambda values: st.tuples(st.just(values), arrays(
+    np.float64, values.size, elements=st.floats(-0.9, 1.0)))))  # fmt: skip
+def test_quantiles_rise_whatever_the_weights(pair: tuple[Floats, Floats]) -> None:
+    values, weights = pair
+    if np.sum(weights) > 0:
+        assert np.all(np.diff(quantiles(values, weights, POINTS)) >= 0)
+
+
+def test_quantiles_stay_where_negative_weights_let_the_sum_fall() -> None:
+    values, weights = np.arange(5.0), np.array([1.0, 1.0, -1.5, 1.0, 1.0])
+    assert quantiles(values, weights, np.array([0.5]))[0] == pytest.approx(0.75)
+
+
 def test_median_and_width_of_a_normal_distribution_have_their_uncertainties() -> None:
     rng = np.random.default_rng(1)
     toys = [centre_and_width(rng.normal(10, 2, 1000), np.ones(1000), "GeV") for _ in range(200)]

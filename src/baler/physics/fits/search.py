@@ -147,7 +147,7 @@ def expected_pyhf(
             0.0, data(both), workspace, workspace.config.suggested_init(), bounds,
             workspace.config.suggested_fixed(),
         )  # fmt: skip
-        limit = brentq(excess, 1e-3, bounds[workspace.config.poi_index][1], xtol=1e-4)
+        limit = brentq(excess, 0.1, bounds[workspace.config.poi_index][1], xtol=1e-4)
         strengths = [
             float(pyhf.infer.mle.fit(data(one), workspace, **ask)[workspace.config.poi_index])
             for one in (both, nature)
