@@ -21,7 +21,7 @@ def measured(value: Measured, *again: Measured) -> Measurement:
 def test_a_bias_is_separated_from_the_noise_of_the_sample() -> None:
     events = jets(1000)
     analysis = Leading()
-    resampling = Resampling.of({"data": len(events)}, 40, 0)
+    resampling = Resampling({"data": len(events)}, 40, 0)
     before = resampling.measure(analysis, {"data": analysis.observe(events)})
     after = resampling.measure(
         analysis, {"data": analysis.observe(biased(1.001).apply(events).events)}
@@ -79,4 +79,4 @@ def test_failures_are_said_and_are_no_numbers() -> None:
 
 def test_too_few_replicas_are_refused() -> None:
     with pytest.raises(UsageError, match="at least 8 replicas are needed, not 3"):
-        Resampling.of({"data": 5}, 3, 0)
+        Resampling({"data": 5}, 3, 0)

@@ -27,6 +27,7 @@ Ints = npt.NDArray[np.int64]
 Sides = npt.NDArray[np.bool_]
 
 PERMUTATIONS = 100
+SIGNS = np.array([-1, 1], np.int8)
 ROUNDING = 1e-12
 """Of sums of weights."""
 NOISE, CRITICAL = 0.5, 0.95
@@ -87,7 +88,7 @@ class Judge:
     weights: Floats  # (events,)
     half: Sides  # (events,)
     null: tuple[Sides, ...]
-    swaps: tuple[Floats, ...]  # each (events,), 1 or -1
+    swaps: tuple[npt.NDArray[np.int8], ...]  # each (events,), 1 or -1
 
     @classmethod
     def of(cls, weights: Floats, seed: int, permutations: int = PERMUTATIONS) -> Judge:
@@ -98,7 +99,7 @@ class Judge:
             weights,
             halved(events, random),
             tuple(halved(events, random) for _ in range(permutations)),
-            tuple(random.choice((-1.0, 1.0), events) for _ in range(permutations)),
+            tuple(random.choice(SIGNS, events) for _ in range(permutations)),
         )
 
     def first(self, events: int) -> Judge:

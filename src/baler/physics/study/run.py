@@ -122,7 +122,7 @@ class Before:
         }
         told("observables")
         self.observed = {role: analysis.observe(events) for role, events in samples.items()}
-        self.resampling = Resampling.of(
+        self.resampling = Resampling(
             {role: len(events) for role, events in samples.items()}, asked.replicas, asked.seed
         )
         self.measured = self.resampling.measure(

@@ -58,26 +58,25 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How often each event counts, by role, in each of many resamplings."""
+    """Many resamplings of the events of each role."""
 
-    factors: tuple[Mapping[str, Floats], ...]
+    events: Mapping[str, int]
+    count: int
+    seed: int
 
-    @classmethod
-    def of(cls, events: Mapping[str, int], count: int, seed: int) -> Resampling:
-        """Draw; raises UsageError for too few resamplings."""
-        if count < NEEDED:
-            raise UsageError(f"at least {NEEDED} replicas are needed, not {count}")
-        return cls(
-            tuple(
-                {
-                    role: np.random.default_rng([seed, 13, number, at])
-                    .poisson(1.0, size)
-                    .astype(np.float64)
-                    for at, (role, size) in enumerate(events.items())
-                }
-                for number in range(count)
-            )
-        )
+    def __post_init__(self) -> None:
+        """Refuse too few resamplings."""
+        if self.count < NEEDED:
+            raise UsageError(f"at least {NEEDED} replicas are needed, not {self.count}")
+
+    def factors(self, number: int) -> dict[str, Floats]:
+        """Return how often each event counts in a resampling, by role."""
+        return {
+            role: np.random.default_rng([self.seed, 13, number, at])
+            .poisson(1.0, size)
+            .astype(np.float64)
+            for at, (role, size) in enumerate(self.events.items())
+        }
 
     def measure(
         self,
@@ -87,8 +86,9 @@ class Resampling:
     ) -> Measurement:
         """Measure with all events and with each resampling."""
         resampled = []
-        for done, factors in enumerate(self.factors):
-            told(done)
+        for number in range(self.count):
+            told(number)
+            factors = self.factors(number)
             again = {role: one.reweighted(factors[role]) for role, one in observed.items()}
             resampled.append(analysis.measure(again).quantities)
         return Measurement(analysis.measure(observed), tuple(resampled))
