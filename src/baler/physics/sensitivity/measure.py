@@ -125,7 +125,7 @@ class _Runner:
     def __init__(self, search: Search, samples: Mapping[str, Events], asked: Asked) -> None:
         self.search, self.asked = search, asked
         sizes = {role: len(events) for role, events in samples.items()}
-        self.resampling = Resampling.of(sizes, asked.replicas, asked.seed)
+        self.resampling = Resampling(sizes, asked.replicas, asked.seed)
         observed = {role: search.observe(events) for role, events in samples.items()}
         model = search.spectra(observed)
         if isinstance(model, Failure):
@@ -137,7 +137,7 @@ class _Runner:
         self.again = [search.spectra(self._resampled(observed, n)) for n in range(asked.replicas)]
 
     def _resampled(self, observed: Mapping[str, Observed], number: int) -> dict[str, Observed]:
-        factors = self.resampling.factors[number]
+        factors = self.resampling.factors(number)
         return {role: one.reweighted(factors[role]) for role, one in observed.items()}
 
     def _found(self, model: Model, truth: Model, kept: float) -> Expected | Failure:

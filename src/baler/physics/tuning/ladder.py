@@ -35,15 +35,17 @@ class Ladder:
     part: float  # of the spread of the column, that the finest step is
 
     def bound(self, level: float) -> Bound:
-        """Return the bound of a level, rounded down to three digits between whole levels."""
+        """Return the bound of a level: a power of two, or rounded down to three digits."""
         factor = 2.0**level
         match self.finest:
             case Absolute(epsilon):
-                return Absolute(_rounded(epsilon, factor))
+                return Absolute(_rounded(epsilon * factor))
             case Relative(fraction):
-                return Relative(_rounded(fraction, factor))
+                whole = math.frexp(fraction * factor)[0] == 0.5
+                return Relative(fraction * factor if whole else _rounded(fraction * factor))
             case Sigma(fraction, column):
-                return Sigma(_rounded(fraction, factor), column)
+                whole = math.frexp(fraction * factor)[0] == 0.5
+                return Sigma(fraction * factor if whole else _rounded(fraction * factor), column)
 
 
 def ladders(
@@ -78,7 +80,7 @@ def _finest(schema: Schema, column: Column, usual: Floats) -> Bound | None:
     low, high = np.quantile(usual, (0.05, 0.95))
     if usual.min() > 0 and high >= WIDE * low:
         return Relative(FINEST)
-    step = _rounded(FINEST * _span(usual), 1.0, digits=2)
+    step = _rounded(FINEST * _span(usual))
     return Absolute(step) if step > 0 else None
 
 
@@ -138,12 +140,9 @@ def in_order(ladders: Mapping[str, Ladder]) -> list[str]:
     return sorted(ladders, key=depth)
 
 
-def _rounded(value: float, factor: float, digits: int = 3) -> float:
-    """Return value * factor; rounded down if the factor is not a power of two."""
-    found = value * factor
-    if math.frexp(factor)[0] == 0.5 and digits == 3:
-        return found
-    if not (found > 0 and math.isfinite(found)):
+def _rounded(value: float, digits: int = 3) -> float:
+    """Return a positive number rounded down to some digits; 0 for any other."""
+    if not (value > 0 and math.isfinite(value)):
         return 0.0
-    scale = 10.0 ** (digits - 1 - math.floor(math.log10(found)))
-    return float(f"{math.floor(found * scale) / scale:.{digits}g}")
+    scale = 10.0 ** (digits - 1 - math.floor(math.log10(value)))
+    return float(f"{math.floor(value * scale) / scale:.{digits}g}")

@@ -23,7 +23,7 @@ class Paired:
         """Measure before compression; ``samples`` are events by role."""
         self.analysis = analysis
         sizes = {role: len(events) for role, events in samples.items()}
-        self._resampling = Resampling.of(sizes, bootstraps, seed)
+        self._resampling = Resampling(sizes, bootstraps, seed)
         self.reference = self._measured(samples)
 
     def _measured(self, samples: Mapping[str, Events]) -> Measurement:

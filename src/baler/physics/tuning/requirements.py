@@ -8,7 +8,7 @@ A requirement is a measure of something, and its limit::
                                        same name
     shift(*) < 0.5 %                   ... of the quantity itself
     shift(Z mass) < 0.05               ... in the quantity's own unit, which may follow: 0.05 GeV
-    width(*) < 0.5 %                   growth of quantities called "... width" or "... resolution"
+    width(*) < 0.5 %                   growth of quantities called a width or a resolution
     ks(Jet_*) < 0.01                   Kolmogorov-Smirnov distance of the values of a column
     auc(Jet) < 0.51                    area under the ROC curve of a classifier that is to tell
                                        objects of a collection from what became of them
@@ -43,7 +43,7 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
 """The measures, and the units that their limits may have besides that of the quantity itself."""
 FORMS = "'shift(GLOB) < 0.1 sigma', 'width(GLOB) < 0.5 %', 'ks(GLOB) < 0.01' or 'auc(NAME) < 0.51'"
 WIDTHS = ("width", "resolution")
-"""The last words of the names of quantities that tell how wide something is."""
+"""Words in the names of quantities that tell how wide something is."""
 USUAL = ("shift(*) < 0.1 sigma", "ks(*) < 0.01")
 """What is required if nothing is said."""
 
@@ -138,7 +138,7 @@ def load(path: str | os.PathLike[str]) -> list[str]:
 
 def is_width(name: str) -> bool:
     """Tell whether a quantity says how wide something is."""
-    return name.rpartition(" ")[2] in WIDTHS
+    return any(word in WIDTHS for word in name.replace(",", " ").split())
 
 
 def width_of(name: str, names: Iterable[str]) -> str:

@@ -38,7 +38,6 @@ class Seen:
         self.ladders = _ladders(request, self.main)
         needed = (one for one in self.main.schema.fields if one.name in request.analysis.needs)
         self.read = {n for one in needed for n in columns_of(one.node)} & self.ladders.keys()
-        report("the analysis before compression", 0, 0)
         self.paired = Paired(
             request.analysis, self.events, bootstraps=settings.searching, seed=settings.seed
         )
@@ -49,8 +48,11 @@ class Seen:
         self.tops = self._tops()
 
     def bounds(self, levels: Levels) -> dict[str, Bound]:
-        """Return the bounds of levels."""
-        return {name: self.ladders[name].bound(level) for name, level in levels.items()}
+        """Return the bounds of levels, in the order of the columns."""
+        return {
+            name: ladder.bound(levels[name])
+            for name, ladder in self.ladders.items() if name in levels
+        }  # fmt: skip
 
     def cost(self, name: str, level: float) -> int:
         """Return the bytes of a column of the sample."""

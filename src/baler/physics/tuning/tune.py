@@ -41,13 +41,13 @@ def tune(request: Request, report: Report = lambda what, done, total: None) -> T
     Raises UsageError for a requirement that cannot be tested with these events, or that no bound
     keeps.
     """
+    report("the analysis before compression", 0, 0)
+    verdict = Verdict(request)  # first, as it says what cannot be tested
     seen = Seen(request, report)
     free = {name: top for name, top in seen.tops.items() if name not in seen.read}
     levels: Levels = {**free, **_for_analysis(seen)}
     if request.of_events:
         levels = _for_classifier(seen, levels)
-    report("the analysis before compression", 0, 0)
-    verdict = Verdict(request)
     broken: list[Finding] = []
     for look in range(1, LOOKS + 1):
         report(f"verdict {look}", 0, 0)
