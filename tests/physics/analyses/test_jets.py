@@ -188,6 +188,15 @@ def test_the_candidate_is_the_three_jets_of_largest_pt_with_one_tag() -> None:
     assert narrow.observables["top"].values.size == 0
 
 
+def test_three_jets_with_two_tags_do_not_hide_those_with_one() -> None:
+    events = events_of(
+        Jet_pt=[[100.0, 90.0, 80.0, 31.0]], Jet_eta=[[0.0] * 4], Jet_phi=[[0.0, 0.1, -0.1, 2.0]],
+        Jet_mass=[[0.0] * 4], Jet_btag=[[0.9, 0.9, 0.1, 0.1]],
+    )  # fmt: skip
+    found = analysis("masses").observe(events).observables
+    assert found["W"].values == pytest.approx([math.sqrt(2 * 80 * 31 * (1 - math.cos(2.1)))])
+
+
 @pytest.mark.parametrize("tags", [[0.1, 0.1, 0.1], [0.9, 0.9, 0.1], [0.9, 0.9, 0.9]])
 def test_without_exactly_one_tag_there_is_no_candidate(tags: Any) -> None:
     events = events_of(

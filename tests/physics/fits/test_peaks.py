@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from baler.physics.analyses import Failure
-from baler.physics.analyses.base import Floats
 from baler.physics.fits.peaks import PeakFit, Window, fit
 from baler.physics.fits.shapes import crystal_ball
+from baler.physics.measured import Failure, Floats
 
 WINDOW = Window(70.0, 110.0, 91.0, 2.0)
 NORMAL = Window(70.0, 110.0, 91.0, 2.0, tails=(6.0, 6.0))

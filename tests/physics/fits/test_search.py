@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from baler.errors import UsageError
-from baler.physics.analyses import Failure
 from baler.physics.fits.search import (
     expected,
     expected_pyhf,
     relative_uncertainty,
     templates,
 )
+from baler.physics.measured import Failure
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
 

@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from baler.physics.analyses import Failure
-from baler.physics.analyses.base import Floats
 from baler.physics.analyses.dijet import EDGES
 from baler.physics.fits import smooth
+from baler.physics.measured import Failure, Floats
 
 BINS = EDGES[(EDGES >= 565) & (EDGES <= 3147)]
 TRUE = np.array([-11.0, 9.0, -5.0])

@@ -10,8 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from baler.physics.analyses import Failure, Quantity
-from baler.physics.analyses.base import Floats
 from baler.physics.fits.weighted import (
     centre_and_width,
     effective,
@@ -19,6 +17,7 @@ from baler.physics.fits.weighted import (
     quantiles,
     too_few,
 )
+from baler.physics.measured import Failure, Floats, Quantity
 
 VALUES = arrays(np.float64, st.integers(1, 50), elements=st.floats(-1e6, 1e6))
 POINTS = np.array([0.0, 0.16, 0.5, 0.84, 1.0])

@@ -16,27 +16,18 @@ import numpy as np
 import numpy.typing as npt
 
 from baler.physics.events import Events
+from baler.physics.measured import Failure, Floats, Measured, Quantity
 
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """A number that an analysis measures."""
-
-    value: float
-    uncertainty: float  # of the number of events, one standard deviation
-    unit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no number: too few events, a fit that did not converge."""
-
-    reason: str
-
-
-Measured = Quantity | Failure
+__all__ = [
+    "Analysis",
+    "Failure",
+    "Floats",
+    "Measured",
+    "Observable",
+    "Observed",
+    "Outcome",
+    "Quantity",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

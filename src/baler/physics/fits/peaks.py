@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from baler.errors import UsageError
-from baler.physics.analyses.base import Failure, Floats, Quantity
 from baler.physics.fits.shapes import crystal_ball
 from baler.physics.fits.weighted import too_few
+from baler.physics.measured import Failure, Floats, Quantity
 
 Limits = tuple[float | None, float | None]
 

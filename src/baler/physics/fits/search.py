@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from baler.errors import UsageError
-from baler.physics.analyses.base import Failure, Floats
+from baler.physics.measured import Failure, Floats
 
 NORMAL = NormalDist()
 FREE = 30.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from baler.physics.analyses.base import Floats
+from baler.physics.measured import Floats
 
 
 def crystal_ball(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from baler.physics.analyses.base import Failure, Floats
+from baler.physics.measured import Failure, Floats
 
 SIMPSON = np.array([1.0, 4.0, 1.0]) / 6
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from baler.physics.analyses.base import Failure, Floats, Measured, Quantity
+from baler.physics.measured import Failure, Floats, Measured, Quantity
 
 CORE = 0.682689492137086  # of a normal distribution, within one standard deviation
 
