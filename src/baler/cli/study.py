@@ -171,6 +171,7 @@ def study(
     An ANALYSIS that does not exist lists all. The exit code is 3 if a file of ours does not keep
     its bounds.
     """
+    import baler.physics.analyses  # noqa: F401  (says if a package is missing)
     from baler.physics.study.report import need_matplotlib, write_report
     from baler.physics.study.result import Study
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from baler.core.chunk import Array, Chunk, empty_chunk, join_chunks, slice_chunk
-from baler.core.schema import Schema, columns_of
+from baler.core.schema import Leaf, Schema, columns_of
 from baler.errors import UnknownColumn, near
 from baler.io import open_source
 from baler.io.awkward import assemble
@@ -80,6 +80,8 @@ def read_events(
 ) -> Events:
     """Read events of a file into memory: the fields that a pattern matches, the first ``entries``.
 
+    Fields that show the counts of others come along with them.
+
     Raises SourceError, UnknownColumn for a pattern that matches nothing, OSError.
     """
     with open_source(source, tree=tree, skip_unreadable=True) as opened:
@@ -93,6 +95,10 @@ def read_events(
             if any(fnmatchcase(field.name, pattern) for pattern in fields)
         ]  # fmt: skip
         kept = {name for field in chosen for name in columns_of(field.node)}
+        chosen = [
+            field for field in everything.fields
+            if field in chosen or (isinstance(field.node, Leaf) and field.node.column in kept)
+        ]  # fmt: skip
         columns = [column for column in everything.columns if column.name in kept]
         schema = replace(everything, columns=tuple(columns), fields=tuple(chosen))
         chunks, left = [], opened.entries if entries is None else min(entries, opened.entries)

@@ -206,7 +206,14 @@ def test_the_report_is_one_page(
         return b""
 
     monkeypatch.setattr("baler.physics.study.report.write.saved", saved)
-    page = write_report(replace(found, effects=found.effects[:3]), tmp_path)
+    histogram = found.originals.spectra["data"]
+    gap = replace(histogram, contents=(np.nan, *histogram.contents[1:]))
+    originals = replace(found.originals, spectra={"data": gap})
+    effects = tuple(
+        replace(one, policy=f"{one.policy}, {at} latents", spectra={"data": gap})
+        for at, one in enumerate(found.effects[:3])
+    )
+    page = write_report(replace(found, originals=originals, effects=effects), tmp_path)
     text = page.read_text("utf-8")
     assert "What compression does to leading" in text
     assert "not measured" in text

@@ -13,6 +13,7 @@ from baler.physics.study.report.looks import (
     ROOM,
     Looks,
     by_policy,
+    label,
     legend_below,
     of_codecs,
     steps,
@@ -29,11 +30,12 @@ def spectra(pyplot: Any, found: Study) -> Iterator[Any]:
     names = list(found.originals.spectra)
     looks = of_codecs(found)
     for policy, effects in by_policy(found).items():
+        labels = {effect.name: label(effect) for effect in effects}
         figure, panels = _panels(pyplot, len(names))
         for name, panel in zip(names, panels, strict=True):
             before = found.originals.spectra[name]
             after = {one.name: one.spectra[name] for one in effects if name in one.spectra}
-            _pair(panel, before, after, looks)
+            _pair(panel, before, after, looks, labels)
             panel[0].set_ylabel(_density(before, name))
         _finish(figure, panels, found.samples[0], policy)
         yield figure
@@ -44,6 +46,7 @@ def observables(pyplot: Any, found: Study) -> Iterator[Any]:
     names = list(found.originals.observables)
     looks = of_codecs(found)
     for policy, effects in by_policy(found).items():
+        labels = {effect.name: label(effect) for effect in effects}
         figure, panels = _panels(pyplot, len(names))
         for name, panel in zip(names, panels, strict=True):
             after = {
@@ -53,7 +56,7 @@ def observables(pyplot: Any, found: Study) -> Iterator[Any]:
                 if f"{change.role}: {change.observable}" == name
             }
             before = found.originals.observables[name]
-            _pair(panel, before, after, looks)
+            _pair(panel, before, after, looks, labels)
             panel[0].set_ylabel(_density(before, f"{name.partition(':')[0]}, weight"))
         _finish(figure, panels, found.samples[0], policy)
         yield figure
@@ -64,6 +67,7 @@ def columns(pyplot: Any, found: Study) -> Iterator[Any]:
     names = list(found.originals.columns)
     looks = of_codecs(found)
     for policy, effects in by_policy(found).items():
+        labels = {effect.name: label(effect) for effect in effects}
         for start in range(0, len(names), ACROSS * DOWN):
             page = names[start : start + ACROSS * DOWN]
             figure, panels = _panels(pyplot, len(page))
@@ -75,7 +79,7 @@ def columns(pyplot: Any, found: Study) -> Iterator[Any]:
                     if change.column == name
                 }
                 before = found.originals.columns[name]
-                _pair(panel, before, after, looks)
+                _pair(panel, before, after, looks, labels)
                 panel[0].set_ylabel(_density(before, "weight"))
             _finish(figure, panels, found.samples[0], policy)
             yield figure
@@ -94,7 +98,7 @@ def changes(pyplot: Any, found: Study) -> Iterator[Any]:
                     if f"{one.role}: {one.observable}" == name and whole:
                         edges = np.array(one.changes.edges)
                         steps(axes, edges, np.array(one.changes.contents) / whole / np.diff(edges),
-                              label=effect.codec, **looks[effect.name].outline)  # fmt: skip
+                              label=label(effect), **looks[effect.name].outline)  # fmt: skip
                         axes.set_xlabel(one.changes.label, fontsize=9.5)
             axes.set_ylabel(f"{name.partition(':')[0]}, density")
             axes.set_yscale("log")
@@ -119,7 +123,7 @@ def errors(pyplot: Any, found: Study) -> Iterator[Any]:
                     counts = next(c.errors for c in effect.columns if c.column == name)
                     if sum(counts):
                         part = np.array(counts) / sum(counts) / np.diff(ERROR_EDGES)
-                        steps(axes, ERROR_EDGES, part, label=effect.codec,
+                        steps(axes, ERROR_EDGES, part, label=label(effect),
                               **looks[effect.name].outline)  # fmt: skip
                 axes.set_xlabel(f"{name}: error / bound")
                 axes.set_ylabel("density")
@@ -175,10 +179,16 @@ def _density(before: Binned, what: str) -> str:
     return f"{what} / {before.label.rpartition('[')[2].removesuffix(']')}"
 
 
-def _pair(panel: Sequence[Any], before: Binned, after: Mapping[str, Binned], looks: Looks) -> None:
+def _pair(
+    panel: Sequence[Any],
+    before: Binned,
+    after: Mapping[str, Binned],
+    looks: Looks,
+    labels: Mapping[str, str],
+) -> None:
     above, below = panel
-    edges, old = np.array(before.edges), np.array(before.contents)
-    sigma = np.sqrt(np.array(before.variances))
+    edges, old = np.array(before.edges), np.nan_to_num(before.contents)
+    sigma = np.sqrt(np.nan_to_num(before.variances))
     widths = np.diff(edges) if "[" in before.label else np.ones(len(old))
     steps(above, edges, old / widths, fill=True, color="0.85", label="before", zorder=1)
     above.errorbar((edges[1:] + edges[:-1]) / 2, old / widths, sigma / widths, fmt="none",
@@ -190,9 +200,8 @@ def _pair(panel: Sequence[Any], before: Binned, after: Mapping[str, Binned], loo
     relative = np.divide(sigma, old, out=np.zeros_like(old), where=old > 0)
     below.stairs(1 + relative, edges, baseline=1 - relative, fill=True, color="0.85", zorder=1)
     for name, one in after.items():
-        new = np.array(one.contents)
-        codec = name.partition(", ")[0]
-        steps(above, edges, new / widths, label=codec, **looks[name].outline)
+        new = np.nan_to_num(one.contents)
+        steps(above, edges, new / widths, label=labels[name], **looks[name].outline)
         ratio = np.divide(new, old, out=np.full(old.shape, np.nan), where=old > 0)
         steps(below, edges, ratio, baseline=None, **looks[name].outline)
     filled = old[old > 0]
@@ -214,10 +223,10 @@ def _pair(panel: Sequence[Any], before: Binned, after: Mapping[str, Binned], loo
 
 def _reach(before: Binned, after: Sequence[Binned]) -> float:
     """Return how far a ratio panel extends: to see changes, and the statistics of full bins."""
-    old = np.array(before.contents)
+    old = np.nan_to_num(before.contents)
     if not (old > 0).any():
         return 0.1
     full = old > 0.1 * old.max()
     relative = np.sqrt(np.array(before.variances))[full] / old[full]
-    off = [float(np.abs(np.array(one.contents)[full] / old[full] - 1).max()) for one in after]
+    off = [float(np.abs(np.nan_to_num(one.contents)[full] / old[full] - 1).max()) for one in after]
     return float(np.clip(1.6 * max([float(np.median(relative)), *off]), 1e-3, 0.9))

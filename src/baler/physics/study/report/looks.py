@@ -50,12 +50,21 @@ def of_codecs(found: Study) -> dict[str, Look]:
 
 
 def by_policy(found: Study) -> dict[str, list[Effect]]:
-    """Return the effects of each policy that change anything, so that they fit into one plot."""
+    """Return the effects of each policy that change anything, so that they fit into one plot.
+
+    Those that differ in their latents only are together.
+    """
     groups: dict[str, list[Effect]] = {}
     for effect in found.effects:
         if effect.bounds:
-            groups.setdefault(effect.policy, []).append(effect)
+            groups.setdefault(effect.policy.partition(", ")[0], []).append(effect)
     return groups
+
+
+def label(effect: Effect) -> str:
+    """Return the name of a treatment in a plot of one policy."""
+    latents = effect.policy.partition(", ")[2]
+    return f"{effect.codec}, {latents}" if latents else effect.codec
 
 
 def title(axes: Any, sample: Sample | None = None, more: str = "") -> None:
