@@ -20,6 +20,10 @@ class Trees:
         self._needs, self._seed = needs, seed
         self._made: dict[tuple[str, str | None], Classifier] = {}
 
+    def columns(self, events: Events, collection: str | None) -> set[str]:
+        """Return the columns that the trees see; raises UsageError for an unknown collection."""
+        return {column.name for column in table_of(events, self._needs, collection).columns}
+
     def __call__(
         self,
         which: str,

@@ -115,6 +115,15 @@ class Request:
         """Return the events that it does not see, of the samples or of what became of them."""
         return {role: one.between(self.cut(one), len(one)) for role, one in samples.items()}
 
+    def told_of(self) -> set[str]:
+        """Return the columns that a classifier of any requirement sees."""
+        from baler.physics.tuning.classifier import Trees
+
+        if not isinstance(self.told, Trees):
+            return set(self.main.schema.by_name)
+        collections = [None if one.glob == "*" else one.glob for one in self.of_events]
+        return {name for one in collections for name in self.told.columns(self.main, one)}
+
     def tell(
         self,
         requirement: Requirement,

@@ -67,7 +67,8 @@ def tune(request: Request, report: Report = lambda what, done, total: None) -> T
                 untested=[*seen.untested, *verdict.untested], notes=_notes(seen, levels),
             )  # fmt: skip
             return Tuned(Policy.of_columns(bounds), evidence)
-        levels = _finer(levels, broken, seen.read, BACK * 2.0 ** (look - 1))
+        told = request.told_of() if request.of_events else set()
+        levels = _finer(levels, broken, seen.read, told, BACK * 2.0 ** (look - 1))
     last = worst(broken, request.z)
     raise UsageError(
         f"the held-out events do not agree after {LOOKS} looks, with ever finer bounds: "
@@ -113,7 +114,7 @@ def _used_by(seen: Seen, name: str, level: float) -> float:
 
 
 def _for_classifier(seen: Seen, levels: Levels) -> Levels:
-    """Return the levels of all columns, lowered until a classifier cannot tell."""
+    """Return levels, those of columns that a classifier sees lowered until it cannot tell."""
     asked = seen.request.of_events
     for requirement in asked:
         same = seen.request.tell(requirement, "seen", seen.main, seen.main, {})
@@ -122,26 +123,31 @@ def _for_classifier(seen: Seen, levels: Levels) -> Levels:
                 f"{str(requirement)!r} cannot be told with {len(seen.main)} events: for these and "
                 f"themselves, {same}; allow more, or take more events"
             )
-    harm = {name: seen.ladders[name].part for name in levels}
-    steps = search.path(levels, seen.cost, lambda name, level: harm[name] * 2.0**level)
-    states: list[Levels] = [dict.fromkeys(levels, 0.0)]
+    told = seen.request.told_of()
+    tops = {name: level for name, level in levels.items() if name in told}
+    harm = {name: seen.ladders[name].part for name in tops}
+    steps = search.path(tops, seen.cost, lambda name, level: harm[name] * 2.0**level)
+    states: list[Levels] = [{**levels, **dict.fromkeys(tops, 0.0)}]
     for name, level in steps:
         states.append({**states[-1], name: level})
     found = search.last_allowed(states, seen.told, len(states) - 1)
     if found is None:
         raise UsageError(
             f"no bound that was tried keeps {' and '.join(map(repr, map(str, asked)))}: not even "
-            "the finest of all columns; leave columns exact, allow more, or take more events"
+            "the finest of all columns that it sees; leave columns exact, allow more, or take "
+            "more events"
         )
     return states[found]
 
 
-def _finer(levels: Levels, broken: Iterable[Finding], read: Iterable[str], back: float) -> Levels:
+def _finer(
+    levels: Levels, broken: Iterable[Finding], read: set[str], told: set[str], back: float
+) -> Levels:
     """Return levels with finer steps of the columns that broke a requirement."""
     lowered: set[str] = set()
     for one in broken:
         measure = one.requirement.measure
-        lowered |= {one.quantity} if measure == "ks" else set(levels if measure == "auc" else read)
+        lowered |= {one.quantity} if measure == "ks" else set(told if measure == "auc" else read)
     finer = {name: level - back * (name in lowered) for name, level in levels.items()}
     return {name: level for name, level in finer.items() if level >= 0}
 
@@ -153,12 +159,11 @@ def _notes(seen: Seen, levels: Levels) -> list[str]:
         notes.append(
             f"exact, as no bound keeps the requirements and saves bytes: {some(sorted(exact))}"
         )
-    if seen.request.of_events:
-        return notes
+    told = seen.request.told_of() if seen.request.of_events else set()
     of_columns = seen.request.of_columns
     free = [
         name for name in levels
-        if name not in seen.read and not any(matching(one, [name]) for one in of_columns)
+        if name not in seen.read | told and not any(matching(one, [name]) for one in of_columns)
     ]  # fmt: skip
     if free:
         notes.append(f"nothing is required of {some(free)}, which are as coarse as a ladder goes")
