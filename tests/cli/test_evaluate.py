@@ -111,7 +111,7 @@ def test_blocks_that_stick_out_of_a_grid_are_cut_off(
 def test_an_interrupted_run_tells_how_to_go_on(
     table: Path, tmp_path: Path, baler: Baler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("baler.evaluate.candidates.through_a_file", stop)

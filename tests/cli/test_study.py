@@ -185,3 +185,22 @@ def test_an_autoencoder_without_bounds_promises_none(events: Events) -> None:
     (one,) = treatments(events, "dense", [], latents=(2,), learnt=Learnt(events=events))
     assert one.name == "dense, 2 latents"
     assert set(map(type, one.bounds.values())) == {Free}
+
+
+@pytest.mark.usefixtures("no_drawing")
+def test_an_interrupted_study_keeps_what_it_has(
+    tmp_path: Path, baler: Baler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    quick = (*QUICK[:-1], "zstd-3,baler")
+    with monkeypatch.context() as patched:
+        patched.setattr("baler.evaluate.candidates.through_a_file", stop)
+        result = baler("study", "masses", EXAMPLE, *quick, "-o", tmp_path / "out", code=130)
+    assert f"goes on from {tmp_path / 'out' / 'result.json'}" in result.stderr
+    kept = json.loads((tmp_path / "out" / "result.json").read_text("utf-8"))["effects"]
+    assert [effect["codec"] for effect in kept] == ["zstd-3"]
+    again = as_json(baler("study", "masses", EXAMPLE, *quick, "-o", tmp_path / "out", "--json"))
+    assert again["effects"][0] == kept[0]
+    assert [effect["codec"] for effect in again["effects"]] == ["zstd-3", "baler"]
