@@ -14,6 +14,7 @@ from baler.core.chunk import (
     MAX_COLUMN_BYTES,
     Chunk,
     check_chunk,
+    choose_entries,
     column_size,
     empty_chunk,
     join_chunks,
@@ -157,3 +158,22 @@ def test_a_schema_refuses_what_cannot_be() -> None:
     for dtype in (">f4", "<c8", "S3", "<M8[s]", "O"):
         with pytest.raises(Corrupt, match="not one of"):
             Schema((Column("x", np.dtype(dtype)),), ())
+
+
+@given(keep=st.lists(st.booleans(), max_size=12), seed=st.integers(0, 50))
+def test_entries_that_are_chosen_are_the_slices_of_one_joined(keep: list[bool], seed: int) -> None:
+    whole = chunk(len(keep), seed)
+    chosen = choose_entries(SCHEMA, whole, np.array(keep, np.bool_))
+    check_chunk(SCHEMA, chosen)
+    slices = [slice_chunk(SCHEMA, whole, at, at + 1) for at, one in enumerate(keep) if one]
+    expected = join_chunks(slices) if slices else empty_chunk(SCHEMA)
+    assert chosen.entries == expected.entries
+    for name, values in expected.columns.items():
+        np.testing.assert_array_equal(chosen.columns[name], values)
+
+
+def test_counts_of_any_integers_choose_entries() -> None:
+    schema = Schema((Column("n", U8), Column("x", F4, "n")), ())
+    whole = Chunk(2, {"n": np.array([1, 2], U8), "x": np.array([0, 1, 2], F4)})
+    chosen = choose_entries(schema, whole, np.array([False, True]))
+    assert chosen.columns["x"].tolist() == [1, 2]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import uproot
 
-from baler.core.bounds import Absolute, Exact, Relative, Sigma
+from baler.core.bounds import Absolute, Exact, Relative, Sigma, scaled
 from baler.core.chunk import Chunk
 from baler.errors import UnknownColumn, UsageError
 from baler.evaluate.candidates import (
@@ -30,7 +30,7 @@ from baler.evaluate.candidates import (
     on_grid,
     peers,
 )
-from baler.evaluate.events import Events, events_of, scaled
+from baler.evaluate.events import Events, events_of
 from baler.evaluate.peers import BOUNDED, REFERENCE
 from baler.evaluate.report.choice import common_rate, nearest, shown
 from baler.evaluate.result import Evaluation

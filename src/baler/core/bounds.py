@@ -240,6 +240,22 @@ def parse(text: str) -> Bound:
     raise BadBound(f"cannot read bound {text!r}; expected {_FORMS}")
 
 
+WIDEST = 0.5
+"""Of scaled relative bounds: a wider one would allow zero for everything."""
+
+
+def scaled(bound: Bound, scale: float) -> Bound:
+    """Return a bound so many times as wide; a relative one stays at most 1/2 wide."""
+    match bound:
+        case Absolute(epsilon):
+            return Absolute(scale * epsilon)
+        case Relative(fraction):
+            return Relative(min(scale * fraction, max(fraction, WIDEST)))
+        case Sigma(fraction, column):
+            return Sigma(scale * fraction, column)
+    return bound
+
+
 def _number(text: str, whole: str) -> float:
     power = re.fullmatch(r"2\^(-?\d{1,4})", text)
     try:

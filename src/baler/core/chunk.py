@@ -86,6 +86,25 @@ def slice_chunk(schema: Schema, chunk: Chunk, start: int, stop: int) -> Chunk:
     return Chunk(stop - start, columns)
 
 
+def choose_entries(schema: Schema, chunk: Chunk, keep: npt.NDArray[np.bool_]) -> Chunk:
+    """Return the columns of a chunk for the entries that ``keep``, shape (entries,), is true for.
+
+    The chunk may hold some columns of the schema only, but with the counts that they need.
+    """
+    counts = {column.counts for column in schema.columns}
+    rows: dict[str | None, npt.NDArray[np.bool_]] = {None: keep}
+    columns: dict[str, Array] = {}
+    for column in schema.columns:
+        if column.name not in chunk.columns:
+            continue
+        values = chunk.columns[column.name]
+        chosen = np.repeat(rows[column.counts], column.width)
+        columns[column.name] = values[chosen]
+        if column.name in counts:
+            rows[column.name] = np.repeat(chosen, values.astype(np.int64))
+    return Chunk(int(keep.sum()), columns)
+
+
 def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
     """Return one chunk of the entries of several, one after the other; they have equal columns."""
     if len(chunks) == 1:

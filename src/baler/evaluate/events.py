@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from baler.core.bounds import Absolute, Bound, Range, Relative, Sigma
+from baler.core.bounds import Bound, Range, scaled
 from baler.core.chunk import Chunk, empty_chunk, join_chunks, slice_chunk
 from baler.core.schema import Fixed, Leaf, Schema, columns_of
 from baler.errors import UsageError
@@ -17,8 +17,6 @@ from baler.planning import Policy, matching
 HELD_OUT = 0.15
 """Part of the events, the last ones, that nothing is trained on."""
 CHUNK = 64_000_000
-WIDEST = 0.5
-"""Of relative bounds: a wider one would allow zero for everything."""
 OWN = "held out"
 """The name of the events of the first source that candidates are judged by."""
 WHOLE = "trained on"
@@ -174,15 +172,3 @@ def _contents(field: str, schema: Schema) -> set[str]:
     found = list(columns_of(node))
     counts = {schema.by_name[name].counts for name in found}
     return {name for name in found if name not in counts} or set(found)
-
-
-def scaled(bound: Bound, scale: float) -> Bound:
-    """Return a bound so many times as wide; a relative one stays at most 1/2 wide."""
-    match bound:
-        case Absolute(epsilon):
-            return Absolute(scale * epsilon)
-        case Relative(fraction):
-            return Relative(min(scale * fraction, max(fraction, WIDEST)))
-        case Sigma(fraction, column):
-            return Sigma(scale * fraction, column)
-    return bound

@@ -12,9 +12,9 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from baler.core.chunk import Array, Chunk, empty_chunk, join_chunks, slice_chunk
+from baler.core.chunk import Array, Chunk, choose_entries, empty_chunk, join_chunks, slice_chunk
 from baler.core.schema import Leaf, Schema, columns_of
-from baler.errors import UnknownColumn, near
+from baler.errors import UnknownColumn, UsageError, near
 from baler.io import open_source
 from baler.io.awkward import assemble
 
@@ -56,6 +56,19 @@ class Events:
     def between(self, start: int, stop: int) -> Events:
         """Return the events from ``start`` to before ``stop``."""
         return replace(self, chunk=slice_chunk(self.schema, self.chunk, start, stop))
+
+    def where(self, keep: npt.ArrayLike | ak.Array) -> Events:
+        """Return the events for which ``keep``, shape (events,), is true: ``events["run"] == 2``.
+
+        Raises UsageError if it is not one truth value for each event.
+        """
+        chosen = np.asarray(keep)
+        if chosen.dtype != np.bool_ or chosen.shape != (len(self),):
+            raise UsageError(
+                f"events are chosen by {len(self)} truth values, not by {chosen.dtype} of shape "
+                f"{chosen.shape}"
+            )
+        return replace(self, chunk=choose_entries(self.schema, self.chunk, chosen))
 
     def weights(self, field: str = "genWeight") -> npt.NDArray[np.float64]:
         """Return the weight of each event, or ones if there is no such field; shape (events,)."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from baler.core.bounds import Bound
+from baler.core.bounds import Bound, Range, scaled
+from baler.physics.compressed import compressed
 from baler.physics.events import Events
+from baler.planning import Policy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,3 +43,39 @@ class Treatment:
     def name(self) -> str:
         """The name in tables and plots."""
         return self.codec if self.policy == "exact" else f"{self.codec}, {self.policy}"
+
+
+def with_bounds(
+    events: Events,
+    bounds: Policy | Mapping[str, str | Bound],
+    name: str = "bounds",
+    *,
+    scale: float = 1.0,
+    dither: bool = False,
+) -> Treatment:
+    """Return a treatment of events with these columns: a ``.baler`` file with bounds.
+
+    ``bounds`` are a policy, or a mapping from patterns of columns to bounds; all are multiplied by
+    ``scale``. ``range`` bounds are resolved by ``events``. Raises BadBound, UnknownColumn for a
+    pattern that matches nothing, and what else `Policy.bounds` raises.
+    """
+    policy = bounds if isinstance(bounds, Policy) else Policy.of(bounds)
+    dithered = dither or policy.dither
+    asked = zip(events.schema.columns, policy.bounds(events.schema), strict=True)
+    lossy = {
+        column.name: scaled(
+            bound.resolve(events.chunk.columns[column.name]) if isinstance(bound, Range) else bound,
+            scale,
+        )
+        for column, bound in asked
+        if bound.lossy
+    }
+
+    def apply(given: Events) -> Treated:
+        done = compressed(given, lossy, dither=dithered)
+        return Treated(done.events, done.size, 0, done.compress_seconds, done.decompress_seconds)
+
+    named = f"{name} x {scale:g}" if scale != 1 else name
+    return Treatment(
+        "baler + dither" if dithered else "baler", named if lossy else "exact", lossy, apply
+    )

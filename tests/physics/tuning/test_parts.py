@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler.core.bounds import Absolute, Relative, Sigma
-from baler.physics.tuning.compressor import column_alone, compressed
+from baler.physics.compressed import compressed
+from baler.physics.tuning.compressor import column_alone
 from baler.physics.tuning.distance import moved
 from baler.physics.tuning.finding import Finding, quantile, worst
 from baler.physics.tuning.ladder import in_order, ladders

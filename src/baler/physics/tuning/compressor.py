@@ -1,41 +1,14 @@
-"""The compressor that bounds are tuned for: a real ``.baler`` file, written and read again."""
+"""What a column takes by itself."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
-from baler.container import Reader, Writer
 from baler.core.bounds import Bound
-from baler.core.chunk import Array, Chunk, join_chunks
+from baler.core.chunk import Array, Chunk
 from baler.core.schema import Schema
+from baler.physics.compressed import compressed
 from baler.physics.events import Events
-from baler.planning import Policy, plan
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Compressed:
-    """Events there and back."""
-
-    events: Events
-    size: int  # bytes of the file
-    columns: Mapping[str, int]  # bytes of each column
-
-
-def compressed(events: Events, bounds: Mapping[str, Bound]) -> Compressed:
-    """Write events, all in one chunk, and read them again; columns without a bound are exact."""
-    schema = events.schema
-    recipe = plan(schema, events.chunk, Policy.of_columns(bounds))
-    with tempfile.TemporaryDirectory(prefix="baler-") as folder:
-        path = Path(folder) / "events.baler"
-        with Writer(path, schema, recipe) as writer:
-            writer.write(events.chunk)
-        with Reader(path) as reader:
-            back = join_chunks([reader.read(n) for n in range(len(reader.chunks) - 1)])
-        sizes = {name: found.stored_bytes for name, found in writer.statistics.items()}
-        return Compressed(events.with_columns(back.columns), path.stat().st_size, sizes)
 
 
 def column_alone(events: Events, name: str, bounds: Mapping[str, Bound]) -> tuple[Array, int]:

@@ -10,7 +10,7 @@ from typing import Any
 from baler.api.card import Card, Judged, JudgedBy, TunedColumn
 from baler.core.bounds import Bound
 from baler.physics.analyses.base import Analysis
-from baler.physics.tuning.compressor import Compressed
+from baler.physics.compressed import Compressed
 from baler.physics.tuning.finding import Finding, worst
 from baler.physics.tuning.request import Request
 

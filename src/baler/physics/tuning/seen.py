@@ -10,9 +10,10 @@ from typing import Any
 from baler.core.bounds import Bound, Range
 from baler.core.schema import columns_of
 from baler.errors import UsageError
+from baler.physics.compressed import compressed
 from baler.physics.events import Events
 from baler.physics.tuning import search
-from baler.physics.tuning.compressor import column_alone, compressed
+from baler.physics.tuning.compressor import column_alone
 from baler.physics.tuning.distance import moved
 from baler.physics.tuning.finding import Finding, worst
 from baler.physics.tuning.ladder import Ladder, in_order, ladders

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from baler.core.bounds import Bound
+from baler.physics.compressed import Compressed, compressed
 from baler.physics.events import Events
-from baler.physics.tuning.compressor import Compressed, compressed
 from baler.physics.tuning.distance import moved
 from baler.physics.tuning.finding import Finding
 from baler.physics.tuning.paired import Paired
