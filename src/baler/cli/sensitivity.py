@@ -209,7 +209,8 @@ def _asked(
 
     spectrum = None
     if luminosity is not None:
-        picobarn = float(analysis.background_pb)  # type: ignore[attr-defined]
+        search: Any = analysis
+        picobarn = search.picobarn("background", search.observe(background))
         spectrum = Spectrum.of(
             background, cross_section=picobarn, luminosity=luminosity, floor=floor
         )

@@ -195,3 +195,14 @@ def test_bins_are_those_of_the_search() -> None:
     edges = analysis("dijet", start=1000, stop=1383).edges
     assert edges.tolist() == [1000, 1058, 1118, 1181, 1246, 1313, 1383]
     assert np.all(np.diff(EDGES) > 0)
+
+
+def test_the_number_of_parameters_can_be_kept_for_other_events(
+    observed: dict[str, Observed],
+) -> None:
+    search: Any = analysis("dijet")
+    first = search.spectra(observed)
+    kept = search.like(first)
+    assert kept.parameters == first.background.parameters.size
+    again = kept.spectra(observed)
+    assert np.array_equal(again.background.expected, first.background.expected)

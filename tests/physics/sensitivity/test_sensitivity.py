@@ -54,7 +54,12 @@ class Counting:
     roles: tuple[str, ...] = ("background", "signal")
     needs: tuple[str, ...] = ("x",)
     luminosity: float = 1.0
-    signal_pb: float = 2.0
+
+    def picobarn(self, role: str, observed: Observed) -> float:
+        return 2.0
+
+    def like(self, spectra: Count) -> Counting:
+        return self
 
     def observe(self, events: Events) -> Observed:
         x = events.chunk.columns["x"]

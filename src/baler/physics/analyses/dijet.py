@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import awkward as ak
@@ -151,7 +151,7 @@ class Dijet:
             ),
         }  # fmt: skip
         spectra = self.spectra(samples)
-        quantities |= self._search(spectra, self._picobarn("signal", signal))
+        quantities |= self._search(spectra, self.picobarn("signal", signal))
         if isinstance(spectra, Failure):
             return Outcome(quantities)
         histograms = {
@@ -184,6 +184,13 @@ class Dijet:
             return background
         return Spectra(background, sums["signal"], squares["signal"])
 
+    def like(self, spectra: Spectra) -> Dijet:
+        """Return the search with as many parameters of the background as a fit of it has.
+
+        For events before and after compression: what the F-test decides may hang on a hair.
+        """
+        return replace(self, parameters=spectra.background.parameters.size)
+
     @property
     def edges(self) -> Floats:
         """The edges of the bins of the search, GeV."""
@@ -204,9 +211,10 @@ class Dijet:
 
     def _per_fb(self, role: str, observed: Observed) -> float:
         total = float(np.sum(observed.weights))
-        return 1000 * self._picobarn(role, observed) / total
+        return 1000 * self.picobarn(role, observed) / total
 
-    def _picobarn(self, role: str, observed: Observed) -> float:
+    def picobarn(self, role: str, observed: Observed) -> float:
+        """Return the cross section of a sample: the cut, or the sum of its weights."""
         given = self.background_pb if role == "background" else self.signal_pb
         return given or float(np.sum(observed.weights))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -50,9 +50,11 @@ class Search(Analysis, Protocol):
     def luminosity(self) -> float:
         """Of all events, 1/fb."""
 
-    @property
-    def signal_pb(self) -> float:
-        """The cross section of the signal, pb."""
+    def picobarn(self, role: str, observed: Observed) -> float:
+        """Return the cross section of a sample, pb."""
+
+    def like(self, spectra: Any) -> Search:
+        """Return the search with whatever choices it made for these spectra."""
 
     def spectra(self, samples: Mapping[str, Observed]) -> Model | Failure:
         """Return the model of samples by role."""
@@ -123,7 +125,7 @@ def sensitivity(
 
 class _Runner:
     def __init__(self, search: Search, samples: Mapping[str, Events], asked: Asked) -> None:
-        self.search, self.asked = search, asked
+        self.asked = asked
         sizes = {role: len(events) for role, events in samples.items()}
         self.resampling = Resampling(sizes, asked.replicas, asked.seed)
         observed = {role: search.observe(events) for role, events in samples.items()}
@@ -131,6 +133,8 @@ class _Runner:
         if isinstance(model, Failure):
             raise UsageError(f"{search.name} without compression: {model.reason}")
         self.model = model
+        self.search = search = search.like(model)  # a choice made anew would be no effect of bytes
+        self.signal_pb = search.picobarn("signal", observed["signal"])
         self.whole = self._found(model, model, 1.0)
         if isinstance(self.whole, Failure):
             raise UsageError(f"{search.name} without compression: {self.whole.reason}")
@@ -146,7 +150,7 @@ class _Runner:
     def reference(self, raw: float) -> Treated:
         """Return events as they are in memory."""
         assert isinstance(self.whole, Expected)
-        limit = self.whole.limit * self.search.signal_pb
+        limit = self.whole.limit * self.signal_pb
         return Treated(NONE, "exact", raw, 0, self.whole.significance, limit, 0.0, 0.0, 0.0)
 
     def treated(
@@ -173,7 +177,7 @@ class _Runner:
         enough = len(losses) >= FEWEST * len(self.again)
         return truth, Treated(
             treatment.codec, treatment.policy, size, model_bytes, net(found),
-            honest(found) * self.search.signal_pb, found.spurious,
+            honest(found) * self.signal_pb, found.spurious,
             1 - net(found) / self.whole.significance,
             spread(losses) if enough else math.nan,
         )  # fmt: skip
@@ -189,7 +193,7 @@ class _Runner:
                 limit.append(math.nan)
             else:
                 significance.append(net(found))
-                limit.append(honest(found) * self.search.signal_pb)
+                limit.append(honest(found) * self.signal_pb)
         spectrum = self.asked.spectrum
         if spectrum is None:
             return Curve(one.name, tuple(kept), tuple(significance), tuple(limit))
