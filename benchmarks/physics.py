@@ -34,7 +34,8 @@ import record
 NANO, COARSE = (record.HERE / "policies" / name for name in ("nano.toml", "coarse.toml"))
 DIMUONS = "agc_cms2012_dimuon_100k.root"
 LADDER = f"tuned.toml,{NANO},{COARSE}"
-SEARCH = ("dijet", "qcd.root", "--signal", "signal.root")
+SEARCH = ("qcd.root", "--signal", "signal.root", "--cut", "parameters=4")
+"""With one background function before and after compression."""
 REQUIRED = (
     "shift(signal *) < 1 % width",
     "width(signal *) < 0.5 %",
@@ -91,7 +92,7 @@ def bounds() -> list[Step]:
     """Return the step that finds bounds for the search."""
     required = [word for one in REQUIRED for word in ("-r", one)]
     return [
-        Step("tuned.toml", ("tune", "qcd.root", "-a", "dijet", "--signal", "signal.root", *required,
+        Step("tuned.toml", ("tune", *SEARCH, "-a", "dijet", *required,
                             "-o", "tuned.toml", "--no-root")),
     ]  # fmt: skip
 
@@ -99,11 +100,11 @@ def bounds() -> list[Step]:
 def search() -> list[Step]:
     """Return the steps that study the search."""
     return [
-        Step("search/result.json", ("study", *SEARCH, "-p", LADDER, "--codecs", CODECS,
+        Step("search/result.json", ("study", "dijet", *SEARCH, "-p", LADDER, "--codecs", CODECS,
                                     "--collection", "Jet", "-o", "search")),
-        Step("dither/result.json", ("study", *SEARCH, "-p", str(COARSE), "--columns", "Jet_*",
-                                    "--codecs", "baler,baler + dither", "--collection", "Jet",
-                                    "-o", "dither")),
+        Step("dither/result.json", ("study", "dijet", *SEARCH, "-p", str(COARSE),
+                                    "--codecs", "baler,baler + dither", "--columns", "Jet_*",
+                                    "--collection", "Jet", "-o", "dither")),
     ]  # fmt: skip
 
 
@@ -115,11 +116,11 @@ def bandwidth() -> list[Step]:
     return [
         Step("tuned.balermodel", ("train", "more.root", "-p", "tuned.toml", "--minutes", "3",
                                   "-o", "tuned.balermodel")),
-        Step("bandwidth/result.json", ("sensitivity", *SEARCH[1:], "-p", LADDER, "--codecs", CODECS,
+        Step("bandwidth/result.json", ("sensitivity", *SEARCH, "-p", LADDER, "--codecs", CODECS,
                                        *budget, "-o", "bandwidth")),
-        Step("learned/result.json", ("study", *SEARCH, *learnt, "--minutes", "1",
+        Step("learned/result.json", ("study", "dijet", *SEARCH, *learnt, "--minutes", "1",
                                      "--collection", "Jet", "-o", "learned")),
-        Step("bandwidth-learned/result.json", ("sensitivity", *SEARCH[1:], *learnt, *budget,
+        Step("bandwidth-learned/result.json", ("sensitivity", *SEARCH, *learnt, *budget,
                                                "-o", "bandwidth-learned")),
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,9 @@ from baler.planning import Policy
 
 LOOKS = 8
 """How often the held-out events are asked, with ever finer bounds."""
-BACK = 0.5
-"""Doublings that columns are made finer by if those do not agree; twice as many at each look."""
+BACK, MOST_BACK = 0.25, 2.0
+"""Doublings that columns are made finer by if those do not agree: as harm shrinks with the step, as
+many as it is too large by, but at least so many, once more at each look, and at most so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def tune(request: Request, report: Report = lambda what, done, total: None) -> T
             )  # fmt: skip
             return Tuned(Policy.of_columns(bounds), evidence)
         told = request.told_of() if request.of_events else set()
-        levels = _finer(levels, broken, seen.read, told, BACK * 2.0 ** (look - 1))
+        levels = _finer(levels, broken, seen.read, told, request.z, BACK * look)
     last = worst(broken, request.z)
     raise UsageError(
         f"the held-out events do not agree after {LOOKS} looks, with ever finer bounds: "
@@ -141,14 +143,21 @@ def _for_classifier(seen: Seen, levels: Levels) -> Levels:
 
 
 def _finer(
-    levels: Levels, broken: Iterable[Finding], read: set[str], told: set[str], back: float
+    levels: Levels,
+    broken: Iterable[Finding],
+    read: set[str],
+    told: set[str],
+    z: float,
+    least: float,
 ) -> Levels:
     """Return levels with finer steps of the columns that broke a requirement."""
-    lowered: set[str] = set()
+    back: dict[str, float] = {}
     for one in broken:
         measure = one.requirement.measure
-        lowered |= {one.quantity} if measure == "ks" else set(told if measure == "auc" else read)
-    finer = {name: level - back * (name in lowered) for name, level in levels.items()}
+        names = {one.quantity} if measure == "ks" else told if measure == "auc" else read
+        by = max(least, min(math.log2(one.used(z)), MOST_BACK))
+        back |= {name: max(by, back.get(name, 0.0)) for name in names}
+    finer = {name: level - back.get(name, 0.0) for name, level in levels.items()}
     return {name: level for name, level in finer.items() if level >= 0}
 
 
