@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,10 @@ class Quantity:
     uncertainty: float  # of the number of events, one standard deviation
     unit: str = ""
 
+    def __str__(self) -> str:
+        """Return it in a line: two digits of the uncertainty, and as many places of the value."""
+        return f"{_rounded(self.value, self.uncertainty)} {self.unit}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -25,5 +30,18 @@ class Failure:
 
     reason: str
 
+    def __str__(self) -> str:
+        """Return the reason."""
+        return self.reason
+
 
 Measured = Quantity | Failure
+
+
+def _rounded(value: float, uncertainty: float) -> str:
+    if not (math.isfinite(value) and 0 < uncertainty < math.inf):
+        return f"{value:.4g} +- {uncertainty:.2g}"
+    places = 1 - math.floor(math.log10(uncertainty))
+    if not 0 <= places <= 6:
+        return f"{value:.6g} +- {uncertainty:.2g}"
+    return f"{value:.{places}f} +- {uncertainty:.{places}f}"
