@@ -48,12 +48,7 @@ def _amounts(
     type=click.Path(file_okay=False, path_type=Path),
     help=f"The folder for {RESULT} and the plots.",
 )
-@click.option(
-    "-p",
-    "--policies",
-    metavar="FILES",
-    help="Policies, TOML files separated by commas: a ladder of bounds for each codec.",
-)
+@samples.policies
 @options.bound
 @click.option("--scales", metavar="X,...", default="1", show_default=True, callback=numbers,
               help="How many times as wide the bounds are: more rungs of the ladder.")  # fmt: skip
@@ -86,10 +81,8 @@ def _amounts(
 @samples.cut
 @options.tree
 @samples.rows
-@click.option("--train", "other", metavar="FILE",
-              help="Other events, that models are trained on.")  # fmt: skip
-@click.option("--model", metavar="FILE",
-              help="A model for 'baler + learned model'; none is trained for it.")  # fmt: skip
+@samples.other
+@samples.model
 @click.option("--replicas", metavar="N", type=click.IntRange(min=8), default=20, show_default=True,
               help="Resampled sets of events, for the uncertainty of what is lost.")  # fmt: skip
 @click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
@@ -140,9 +133,11 @@ def sensitivity(
       baler sensitivity qcd.root --signal zprime.root -p nano.toml --disk '1 TB' --events 1e9 \
 -o results
     """
+    from baler.cli.treatments import Learnt, treatments
     from baler.physics.sensitivity.measure import sensitivity as measure
     from baler.physics.sensitivity.plots import write_plots
     from baler.physics.study.report import need_matplotlib
+    from baler.planning import Policy
 
     need_matplotlib()
     analysis = samples.analysis_of(name, cuts)
@@ -151,12 +146,14 @@ def sensitivity(
     _check(bandwidth, rate, luminosity, disk, events)
     both = samples.samples_of(analysis, source, signal, tree=tree, rows=rows)
     first = next(iter(both.values()))
-    treatments = _treatments(first, policies, bounds, codecs, scales, model, other, tree, rows)
+    ladder = [("exact", Policy()), *samples.policies_of(source, tree, first, policies, bounds)]
+    learnt = Learnt(model, samples.others_of(other, first, tree, rows))
+    treated = treatments(first, codecs, ladder, scales, learnt=learnt)
     asked = _asked(
         analysis, first, bandwidth or disk, rate, luminosity, floor, events, replicas, seed
     )
     with talk.steps("compressing", quiet=quiet) as report:
-        found = measure(analysis, both, treatments, asked, report)  # type: ignore[arg-type]
+        found = measure(analysis, both, treated, asked, report)  # type: ignore[arg-type]
     about: dict[str, Any] = {
         "policies": [] if policies is None else [Path(p).name for p in policies.split(",")],
         "bounds": list(bounds), "scales": list(scales), "cuts": cuts,
@@ -221,33 +218,6 @@ def _asked(
         assert rate is not None
         offer = Offer(rate)
     return Asked(offer, budgets, spectrum, replicas, seed)
-
-
-def _treatments(
-    events: Events,
-    policies: str | None,
-    bounds: tuple[str, ...],
-    codecs: str,
-    scales: tuple[float, ...],
-    model: str | None,
-    other: str | None,
-    tree: str | None,
-    rows: int | None,
-) -> list[Any]:
-    from baler.cli.treatments import Learnt, treatments
-    from baler.physics.events import read_events
-    from baler.planning import Policy
-
-    paths = [path.strip() for path in policies.split(",")] if policies else []
-    asked = [("exact", Policy())] + [
-        (Path(path).stem, options.asked(path, bounds)) for path in paths
-    ]
-    if not paths and bounds:
-        asked.append(("bounds", options.asked(None, bounds)))
-    if len({name for name, _ in asked}) < len(asked):
-        raise UsageError(f"policies need names of their own, not {policies}")
-    trained = None if other is None else read_events(other, tree=tree, entries=rows)
-    return treatments(events, codecs, asked, scales, learnt=Learnt(model, trained))
 
 
 def show(found: Sensitivity) -> None:

@@ -8,36 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from baler.cli import exits, options, talk
+from baler.cli import exits, options, samples, talk
 from baler.cli.evaluate import RESULT, numbers, whole_numbers
-from baler.errors import UsageError
 
 if TYPE_CHECKING:
     from baler.physics.analyses import Analysis
     from baler.physics.events import Events
     from baler.physics.study.result import Study
     from baler.physics.treatment import Treatment
-    from baler.planning import Policy
-
-SIGNAL = "signal"
-
-
-def _cuts(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
-    """Return cuts that are written NAME=VALUE."""
-    found = {}
-    for one in value:
-        name, equals, number = one.partition("=")
-        if not equals or not name.strip() or not number.strip():
-            raise click.BadParameter(f"{one!r} is no cut like pt=40")
-        found[name.strip()] = number.strip()
-    return found
 
 
 @click.command(short_help="What compression does to an analysis.")
 @click.argument("name", metavar="ANALYSIS", required=False)
 @click.argument("source", metavar="[SOURCE]", required=False)
-@click.option("--signal", metavar="FILE",
-              help="Events of the signal, for an analysis that looks for one.")  # fmt: skip
+@samples.signal
 @click.option(
     "-o",
     "--output",
@@ -47,12 +31,7 @@ def _cuts(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]
     type=click.Path(file_okay=False, path_type=Path),
     help=f"The folder for {RESULT}, report.html and figures/.",
 )
-@click.option(
-    "-p",
-    "--policies",
-    metavar="FILES",
-    help="Policies, TOML files separated by commas: each codec is tried with each of them.",
-)
+@samples.policies
 @options.bound
 @click.option(
     "--codecs",
@@ -68,9 +47,7 @@ def _cuts(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]
     callback=numbers,
     help="How many times as wide the bounds are: a treatment for each.",
 )
-@click.option("--cut", "cuts", metavar="NAME=VALUE", multiple=True, callback=_cuts,
-              help="Another value of a cut of the analysis. May be repeated; a name that does not "
-              "exist lists all.")  # fmt: skip
+@samples.cut
 @options.tree
 @click.option(
     "--columns",
@@ -88,12 +65,9 @@ def _cuts(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]
               "'events'. By default that of the analysis.")  # fmt: skip
 @click.option("--replicas", metavar="N", type=click.IntRange(min=8), default=50, show_default=True,
               help="Resampled sets of events, for the uncertainties of shifts.")  # fmt: skip
-@click.option("--rows", metavar="N", type=click.IntRange(min=2),
-              help="Take the first N events of each file only.")  # fmt: skip
-@click.option("--train", "other", metavar="FILE",
-              help="Other events, that models are trained on.")  # fmt: skip
-@click.option("--model", metavar="FILE",
-              help="A model for 'baler + learned model'; none is trained for it.")  # fmt: skip
+@samples.rows
+@samples.other
+@samples.model
 @click.option("--latents", metavar="N,...", default="8", show_default=True, callback=whole_numbers,
               help="Latents of an object, for families of autoencoders.")  # fmt: skip
 @click.option(
@@ -172,13 +146,15 @@ def study(
     its bounds.
     """
     import baler.physics.analyses  # noqa: F401  (says if a package is missing)
+    from baler.cli.candidates import Length
+    from baler.cli.treatments import Learnt, treatments
     from baler.physics.study.report import need_matplotlib, write_report
     from baler.physics.study.result import Study
 
     need_matplotlib()
     if (earlier is None) == (name is None) or (name is None) != (source is None):
         if name is not None and source is None:
-            _analysis(name, cuts)  # says so if there is none
+            samples.analysis_of(name, cuts)  # says so if there is none
         raise click.UsageError("give either ANALYSIS and SOURCE, or --from RESULT")
     if earlier is not None:
         found = Study.load(earlier)
@@ -187,14 +163,17 @@ def study(
         assert name is not None
         assert source is not None
         try:
-            analysis = _analysis(name, cuts)
-            samples = _samples(analysis, source, signal, columns, tree, rows)
-            first = next(iter(samples.values()))
-            asked = _asked(source, tree, first, policies, bounds)
-            treatments = _treatments(
-                first, asked, codecs, scales, latents, model,
-                None if other is None else _read(other, first, tree, rows),
-                (minutes, steps, seed),
+            analysis = samples.analysis_of(name, cuts)
+            events = samples.samples_of(
+                analysis, source, signal, columns=columns, tree=tree, rows=rows
+            )
+            first = next(iter(events.values()))
+            treated = treatments(
+                first, codecs, samples.policies_of(source, tree, first, policies, bounds), scales,
+                latents=latents,
+                learnt=Learnt(
+                    model, samples.others_of(other, first, tree, rows), Length(minutes, steps, seed)
+                ),
             )  # fmt: skip
             about: dict[str, Any] = {
                 "policies": [] if policies is None else [Path(p).name for p in policies.split(",")],
@@ -203,13 +182,10 @@ def study(
                 "scales": list(scales),
                 "cuts": cuts,
                 "columns": columns,
-                "training": [Path(path).name for path in (other, model) if path is not None]
-                and f"{steps} steps"
-                if steps
-                else f"{minutes:g} minutes",
+                "training": f"{steps} steps" if steps else f"{minutes:g} minutes",
             }
             found = _measured(
-                analysis, samples, treatments, (replicas, seed, collection, all_columns), folder,
+                analysis, events, treated, (replicas, seed, collection, all_columns), folder,
                 about, force=force, quiet=quiet,
             )  # fmt: skip
         except KeyboardInterrupt:
@@ -227,109 +203,9 @@ def study(
         ctx.exit(exits.BOUND_BROKEN)
 
 
-def _analysis(name: str, cuts: dict[str, str]) -> Analysis:
-    """Return an analysis; a name that does not exist lists all with their titles."""
-    from baler.physics.analyses import ANALYSES, analysis
-
-    if name not in ANALYSES:
-        listed = "\n".join(f"  {one:10} {made().title}" for one, made in ANALYSES.items())
-        raise UsageError(f"there is no analysis {name!r}; there are\n{listed}")
-    return analysis(name, **cuts)
-
-
-def _samples(
-    analysis: Analysis,
-    source: str,
-    signal: str | None,
-    columns: str,
-    tree: str | None,
-    rows: int | None,
-) -> dict[str, Events]:
-    """Read the events of each role; those that the analysis needs have to be there."""
-    from baler.physics.events import read_events
-
-    if (signal is not None) != (SIGNAL in analysis.roles):
-        needs = "needs" if signal is None else "looks for no signal: leave out"
-        raise UsageError(f"{analysis.name} {needs} --signal FILE")
-    paths = dict(
-        zip(analysis.roles, (source,) if signal is None else (source, signal), strict=True)
-    )
-    fields = [pattern.strip() for pattern in columns.split(",")]
-    if "*" not in fields:
-        fields += analysis.needs
-        names = {field.name for path in paths.values() for field in
-                 read_events(path, tree=tree, entries=1).schema.fields}  # fmt: skip
-        fields += ["genWeight"] * ("genWeight" in names)
-    samples = {
-        role: read_events(path, tree=tree, fields=fields, entries=rows)
-        for role, path in paths.items()
-    }
-    for events in samples.values():
-        events.require(analysis.needs)
-    return samples
-
-
-def _read(path: str, like: Events, tree: str | None, rows: int | None) -> Events:
-    """Read other events with the fields of these."""
-    from glob import escape
-
-    from baler.physics.events import read_events
-
-    fields = [escape(field.name) for field in like.schema.fields]
-    return read_events(path, tree=tree, fields=fields, entries=rows)
-
-
-def _asked(
-    source: str, tree: str | None, events: Events, policies: str | None, bounds: tuple[str, ...]
-) -> list[tuple[str, Policy]]:
-    """Return policies by name; their patterns may be of columns that are not compressed."""
-    from baler.physics.events import read_events
-    from baler.planning import Policy
-
-    paths = [path.strip() for path in policies.split(",")] if policies else []
-    asked = [(Path(path).stem, options.asked(path, bounds)) for path in paths]
-    if not asked and bounds:
-        asked = [("bounds", options.asked(None, bounds))]
-    names = [name for name, _ in asked]
-    if len(set(names)) < len(names):
-        raise UsageError(f"policies need names of their own, not {', '.join(names)}")
-    whole = read_events(source, tree=tree, entries=1).schema
-    return [
-        (
-            name,
-            Policy.of_columns(
-                {
-                    column.name: bound
-                    for column, bound in zip(whole.columns, policy.bounds(whole), strict=True)
-                    if column.name in events.schema.by_name
-                },
-                dither=policy.dither,
-            ),
-        )
-        for name, policy in asked
-    ]
-
-
-def _treatments(
-    events: Events,
-    policies: list[tuple[str, Policy]],
-    codecs: str | None,
-    scales: tuple[float, ...],
-    latents: tuple[int, ...],
-    model: str | None,
-    other: Events | None,
-    length: tuple[float, int | None, int],
-) -> list[Treatment]:
-    from baler.cli.candidates import Length
-    from baler.cli.treatments import Learnt, treatments
-
-    learnt = Learnt(model, other, Length(*length))
-    return treatments(events, codecs, policies, scales, latents=latents, learnt=learnt)
-
-
 def _measured(
     analysis: Analysis,
-    samples: dict[str, Events],
+    events: dict[str, Events],
     treatments: list[Treatment],
     asked: tuple[int, int, str | None, bool],
     folder: Path,
@@ -346,7 +222,7 @@ def _measured(
     earlier = Study.load(target) if target.exists() and not force else None
     with talk.steps("studying", quiet=quiet) as report:
         found = study(
-            analysis, samples, treatments, Asked(*asked), about=about, earlier=earlier,
+            analysis, events, treatments, Asked(*asked), about=about, earlier=earlier,
             save=lambda so_far: so_far.save(target), progress=report,
         )  # fmt: skip
     found.save(target)
