@@ -60,9 +60,8 @@ def provenance(result: Result) -> str:
         f"`{name}` ({item['bytes']:,} bytes, SHA-256 {item['sha256'][:12]}...)"
         for name, item in result["data"].items()
     ]
-    data = (
-        files[0] if len(files) == 1 else f"{len(files)} files, each with its SHA-256 in the result"
-    )
+    many = f"{len(files)} files, each with its SHA-256 in the result"
+    data = "as simulated" if not files else files[0] if len(files) == 1 else many
     changed = " with changes that were not committed" if result["changed"] else ""
     used = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     return (

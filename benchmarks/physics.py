@@ -48,6 +48,7 @@ BANDWIDTHS = "1 MB/s,10 MB/s,100 MB/s"
 SECTIONS = {
     "search": ("tuned.card.json", "search/result.json", "learned/result.json"),
     "bandwidth": ("bandwidth/result.json", "bandwidth-learned/result.json"),
+    "jets": ("jets/result.json",),
     "dimuons": ("dimuon.card.json", "dimuons/result.json"),
     "dither": ("dither/result.json",),
 }
@@ -102,6 +103,10 @@ def search() -> list[Step]:
     return [
         Step("search/result.json", ("study", "dijet", *SEARCH, "-p", LADDER, "--codecs", CODECS,
                                     "--collection", "Jet", "-o", "search")),
+        Step("jets/result.json", ("study", "dijet", *SEARCH, "-p", f"tuned.toml,{NANO}",
+                                  "--codecs", f"{CODECS},dense", "--columns", "Jet_*",
+                                  "--latents", "8,14", "--train", "more.root", "--minutes", "1",
+                                  "--collection", "Jet", "-o", "jets")),
         Step("dither/result.json", ("study", "dijet", *SEARCH, "-p", str(COARSE),
                                     "--codecs", "baler,baler + dither", "--columns", "Jet_*",
                                     "--collection", "Jet", "-o", "dither")),
@@ -153,13 +158,16 @@ def main(folder: Path | None, events: int, work: Path) -> None:
         run(work, bounds())
         list(pool.map(lambda steps: run(work, steps), (search(), bandwidth())))
         first.result()
-    took = time.monotonic() - start
-    click.echo(f"{took:.0f} s", err=True)
+    spent = work / "seconds.json"
+    seconds = json.loads(spent.read_text("utf-8")) if spent.exists() else 0.0
+    seconds += time.monotonic() - start
+    spent.write_text(json.dumps(seconds), "utf-8")
+    click.echo(f"{seconds:.0f} s in all runs", err=True)
     for section, parts in SECTIONS.items():
         if all((work / part).exists() for part in parts):
             rows = [{"part": part, **short(load(work / part))} for part in parts]
             data = [source] if section == "dimuons" and source else []
-            record.save(f"physics-{section}", rows, data, events=events, seconds=round(took))
+            record.save(f"physics-{section}", rows, data, events=events, seconds=round(seconds))
     for picture, name in PICTURES.items():
         if (work / picture).exists():
             shutil.copyfile(work / picture, IMAGES / f"physics-{name}.png")

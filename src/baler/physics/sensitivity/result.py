@@ -102,15 +102,13 @@ class Sensitivity:
         return max(found, key=lambda one: one.bytes_per_event, default=None)
 
     def free(self, codec: str) -> Treated | None:
-        """Return the coarsest treatment of a codec such that neither it nor a finer one costs."""
-        found = None
-        for one in sorted(
-            (one for one in self.treated if one.codec == codec), key=lambda t: -t.bytes_per_event
-        ):
-            if one.failure or one.loss > COSTS:
-                break
-            found = one
-        return found
+        """Return the smallest treatment of a codec that loses at most COSTS, for all we know."""
+        found = [
+            one for one in self.treated
+            if one.codec == codec and not one.failure
+            and one.loss + one.loss_uncertainty <= COSTS
+        ]  # fmt: skip
+        return min(found, key=lambda one: one.bytes_per_event, default=None)
 
     def with_about(self, about: Mapping[str, Any]) -> Sensitivity:
         """Return it with more said of what was asked."""
