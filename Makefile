@@ -53,8 +53,10 @@ bench: $(VENV)/.dev
 	$(BENCH)/memory.py $(QCD) --policy benchmarks/policies/nano.toml
 	-$(BENCH)/fuzz.py
 	$(BENCH)/families.py $(DATA)
+	$(BENCH)/physics.py $(DATA)
 	$(BENCH)/page.py
 	$(BENCH)/models_page.py
+	$(BENCH)/physics_page.py
 
 $(VENV)/.python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'

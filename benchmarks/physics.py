@@ -61,7 +61,6 @@ IMAGES = record.HERE.parent / "docs" / "images"
 PICTURES = {
     "search/figures/spectra.png": "spectra",
     "search/figures/shifts.png": "shifts",
-    "search/figures/columns.png": "columns",
     "bandwidth/significance.png": "significance",
     "bandwidth/threshold.png": "threshold",
     "dimuons/figures/spectra.png": "dimuons",
@@ -103,7 +102,7 @@ def search() -> list[Step]:
     return [
         Step("search/result.json", ("study", "dijet", *SEARCH, "-p", LADDER, "--codecs", CODECS,
                                     "--collection", "Jet", "-o", "search")),
-        Step("jets/result.json", ("study", "dijet", *SEARCH, "-p", f"tuned.toml,{NANO}",
+        Step("jets/result.json", ("study", "dijet", *SEARCH, "-p", f"tuned.toml,{COARSE}",
                                   "--codecs", f"{CODECS},dense", "--columns", "Jet_*",
                                   "--latents", "8,14", "--train", "more.root", "--minutes", "1",
                                   "--collection", "Jet", "-o", "jets")),

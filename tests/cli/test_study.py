@@ -99,6 +99,16 @@ def test_what_cannot_be_studied_is_said(tmp_path: Path, baler: Baler) -> None:
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.usefixtures("no_drawing")
+def test_numbers_that_cannot_be_measured_are_listed_with_the_events_needed(
+    tmp_path: Path, baler: Baler
+) -> None:
+    few = ("--rows", "40", "--replicas", "8", "--columns", "Muon_pt", "--codecs", "zstd-3,pcodec 8")
+    told = baler("study", "dimuon", EXAMPLE, *few, "-o", tmp_path / "out").stderr
+    assert told.count("note: Z mass: before: too few Z pairs in 70-110 GeV") == 1
+    assert "needed: 100" in told
+
+
 def test_missing_columns_are_all_named(tmp_path: Path, baler: Baler) -> None:
     np.savez(tmp_path / "table.npz", Jet_pt=np.ones(20, np.float32))
     result = baler("study", "masses", tmp_path / "table.npz", "-o", tmp_path / "none", code=2)

@@ -198,6 +198,7 @@ def study(
     else:
         show(found)
     talk.notes((f"{one}: {why}" for one, why in (found.skipped or {}).items()), quiet=quiet)
+    talk.notes(unmeasured(found), quiet=quiet)
     talk.say(f"{page}", quiet=quiet)
     if found.broken:
         ctx.exit(exits.BOUND_BROKEN)
@@ -227,6 +228,20 @@ def _measured(
         )  # fmt: skip
     found.save(target)
     return Study.load(target)  # plots are those that can be made again
+
+
+def unmeasured(found: Study) -> list[str]:
+    """Say of each number that a treatment lost, or that was not there before, why."""
+    reasons: dict[str, list[str]] = {}
+    for effect in found.effects:
+        for shift in effect.shifts:
+            if shift.failure:
+                reasons.setdefault(f"{shift.quantity}: {shift.failure}", []).append(effect.name)
+    everywhere = len(found.effects)
+    return [
+        why if len(names) == everywhere else f"{', '.join(names)}: {why}"
+        for why, names in reasons.items()
+    ]
 
 
 def show(found: Study) -> None:
