@@ -1,4 +1,4 @@
-"""Hypothesis: no deadlines on shared machines, and the same examples every time under CI."""
+"""Shared machines: no deadlines, the same examples every time under CI, one thread for OpenMP."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that spin on a busy core wait for ever
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
