@@ -77,14 +77,16 @@ def unique(found: Evaluation) -> list[Point]:
 # ---------------------------------------------------------------- curves
 
 
-def curve(found: Evaluation, name: str, events: str) -> list[tuple[float, float]]:
+def curve(
+    found: Evaluation, name: str, events: str, *, models: bool = False
+) -> list[tuple[float, float]]:
     """Return (bits per value, RMS error / standard deviation) of a candidate by rising rate.
 
-    Points that are no better than one of a lower rate are left out.
+    Points that are no better than one of a lower rate are left out. ``models`` counts their bytes.
     """
     pairs: list[tuple[float, float]] = []
-    points = ((point.score(events)) for point in found.of(name))
-    scores = sorted((found.rate(s), s.by_deviation) for s in points if s is not None)
+    points = ((point.score(events), point.model_bytes * models) for point in found.of(name))
+    scores = sorted((found.rate(s, size), s.by_deviation) for s, size in points if s is not None)
     for rate, error in scores:
         if error > 0 and (not pairs or error < pairs[-1][1]):
             pairs.append((rate, error))
@@ -152,13 +154,16 @@ def standing(found: Evaluation, published: Sequence[str]) -> Iterator[str]:
                 told.append(f"{point.candidate} {rate:.2f}{with_model}")
         yield f"{one.name}, bits per value at bounds x 1: {', '.join(told)}."
         yield from new_against_old(found, one.name, published)
+        yield from new_against_old(found, one.name, published, models=True)
 
 
-def new_against_old(found: Evaluation, events: str, published: Sequence[str]) -> Iterator[str]:
+def new_against_old(
+    found: Evaluation, events: str, published: Sequence[str], *, models: bool = False
+) -> Iterator[str]:
     """Say at the rates of the best published families what the best new one is worth."""
     free = {p.candidate for p in found.points if p.kind == "family"}
     free = {name for name in free if not name.endswith(BOUNDED)}
-    curves = {name: curve(found, name, events) for name in free}
+    curves = {name: curve(found, name, events, models=models) for name in free}
     best: tuple[float, str] | None = None
     for old in free & set(published):
         for rate, error in curves[old]:
@@ -169,9 +174,9 @@ def new_against_old(found: Evaluation, events: str, published: Sequence[str]) ->
                 there = error_at(curves[new], rate)
                 if there > 0 and (best is None or error / there > best[0]):
                     said = (
-                        f"{events}: at {rate:.2f} bits per value, where {old} is the best of the "
-                        f"published families, the RMS error of {new} is {there / error:.2f} times "
-                        "as large."
+                        f"{events}: at {rate:.2f} bits per value{', models counted' * models}, "
+                        f"where {old} is the best of the published families, the RMS error of "
+                        f"{new} is {there / error:.2f} times as large."
                     )
                     best = error / there, said
     if best is not None:
