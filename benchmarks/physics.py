@@ -31,9 +31,9 @@ from typing import Any
 import click
 import record
 
-NANO, COARSE = (record.HERE / "policies" / name for name in ("nano.toml", "coarse.toml"))
+POLICIES = ("nano.toml", "coarse.toml")
 DIMUONS = "agc_cms2012_dimuon_100k.root"
-LADDER = f"tuned.toml,{NANO},{COARSE}"
+LADDER = ",".join(("tuned.toml", *POLICIES))
 SEARCH = ("qcd.root", "--signal", "signal.root", "--cut", "parameters=4")
 """With one background function before and after compression."""
 REQUIRED = (
@@ -102,11 +102,11 @@ def search() -> list[Step]:
     return [
         Step("search/result.json", ("study", "dijet", *SEARCH, "-p", LADDER, "--codecs", CODECS,
                                     "--collection", "Jet", "-o", "search")),
-        Step("jets/result.json", ("study", "dijet", *SEARCH, "-p", f"tuned.toml,{COARSE}",
+        Step("jets/result.json", ("study", "dijet", *SEARCH, "-p", "tuned.toml,coarse.toml",
                                   "--codecs", f"{CODECS},dense", "--columns", "Jet_*",
                                   "--latents", "8,14", "--train", "more.root", "--minutes", "1",
                                   "--collection", "Jet", "-o", "jets")),
-        Step("dither/result.json", ("study", "dijet", *SEARCH, "-p", str(COARSE),
+        Step("dither/result.json", ("study", "dijet", *SEARCH, "-p", "coarse.toml",
                                     "--codecs", "baler,baler + dither", "--columns", "Jet_*",
                                     "--collection", "Jet", "-o", "dither")),
     ]  # fmt: skip
@@ -129,12 +129,12 @@ def bandwidth() -> list[Step]:
     ]  # fmt: skip
 
 
-def dimuons(source: Path) -> list[Step]:
+def dimuons() -> list[Step]:
     """Return the steps from real dimuons to their peaks."""
     return [
-        Step("dimuon.toml", ("tune", str(source), "-a", "dimuon", "-o", "dimuon.toml",
+        Step("dimuon.toml", ("tune", DIMUONS, "-a", "dimuon", "-o", "dimuon.toml",
                              "-r", "shift(*) < 0.1 sigma")),
-        Step("dimuons/result.json", ("study", "dimuon", str(source), "-p", "dimuon.toml",
+        Step("dimuons/result.json", ("study", "dimuon", DIMUONS, "-p", "dimuon.toml",
                                      "--scales", "1,4,16", "--codecs", CODECS, "-o", "dimuons")),
     ]  # fmt: skip
 
@@ -149,24 +149,32 @@ def main(folder: Path | None, events: int, work: Path) -> None:
     """Run all steps; dimuons, too, if FOLDER or one below has them."""
     work.mkdir(parents=True, exist_ok=True)
     source = next(iter(sorted(folder.rglob(DIMUONS))), None) if folder else None
-    with ThreadPoolExecutor(2) as pool:
-        start = time.monotonic()
-        run(work, samples(events))
-        real = [] if source is None else dimuons(source.resolve())
-        first = pool.submit(run, work, real)
-        run(work, bounds())
-        list(pool.map(lambda steps: run(work, steps), (search(), bandwidth())))
-        first.result()
-    spent = work / "seconds.json"
-    seconds = json.loads(spent.read_text("utf-8")) if spent.exists() else 0.0
-    seconds += time.monotonic() - start
-    spent.write_text(json.dumps(seconds), "utf-8")
-    click.echo(f"{seconds:.0f} s in all runs", err=True)
+    for path in (*(record.HERE / "policies" / name for name in POLICIES), *filter(None, [source])):
+        shutil.copyfile(path, work / path.name)
+    made: dict[str, str] = {}
+    kept = work / "runs.json"
+    runs = json.loads(kept.read_text("utf-8")) if kept.exists() else []
+    start = time.monotonic()
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            run(work, samples(events), runs, made)
+            real = pool.submit(run, work, dimuons() if source else [], runs, made)
+            run(work, bounds(), runs, made)
+            list(pool.map(lambda steps: run(work, steps, runs, made), (search(), bandwidth())))
+            real.result()
+    finally:
+        if made:
+            seconds = round(time.monotonic() - start)
+            runs = [*runs, {**record.started(), "seconds": seconds, "steps": made}]
+            kept.write_text(json.dumps(runs), "utf-8")
     for section, parts in SECTIONS.items():
         if all((work / part).exists() for part in parts):
             rows = [{"part": part, **short(load(work / part))} for part in parts]
             data = [source] if section == "dimuons" and source else []
-            record.save(f"physics-{section}", rows, data, events=events, seconds=round(seconds))
+            record.save(
+                f"physics-{section}", rows, data, events=events,
+                seconds=sum(one["seconds"] for one in runs), **origin(parts, runs),
+            )  # fmt: skip
     for picture, name in PICTURES.items():
         if (work / picture).exists():
             shutil.copyfile(work / picture, IMAGES / f"physics-{name}.png")
@@ -188,17 +196,35 @@ def short(result: dict[str, Any]) -> dict[str, Any]:
     return left
 
 
-def run(work: Path, steps: Sequence[Step]) -> None:
-    """Run the steps whose files are not there."""
+def origin(parts: Sequence[str], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return commit, changes and date of the last run that made one of the parts."""
+    last = [one for one in runs if any(maker(part) in one["steps"] for part in parts)][-1]
+    return {key: last[key] for key in ("commit", "changed", "date")}
+
+
+def maker(part: str) -> str:
+    """Return what the step makes that a part comes from: cards come with policies."""
+    return part.replace(".card.json", ".toml")
+
+
+def run(
+    work: Path, steps: Sequence[Step], runs: Sequence[dict[str, Any]], made: dict[str, str]
+) -> None:
+    """Run the steps that no earlier run made; note in ``made`` what was made by which command."""
     for step in steps:
+        command = f"baler {shlex.join(step.words)}"
         if (work / step.made).exists():
+            if all(one["steps"].get(step.made) != command for one in runs):
+                raise click.ClickException(
+                    f"{work / step.made} was not made by {command!r}; give another --work"
+                )
             continue
-        shown = (Path(word).name if Path(word).is_absolute() else word for word in step.words)
-        click.echo(f"baler {shlex.join(shown)}", err=True)
+        click.echo(command, err=True)
         subprocess.run(
             [sys.executable, "-m", "baler.cli", *step.words, "-q"],
             cwd=work, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **ONE_THREAD},
         )  # fmt: skip
+        made[step.made] = command
 
 
 if __name__ == "__main__":

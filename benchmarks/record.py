@@ -40,8 +40,7 @@ def save(
     result = {
         "benchmark": Path(sys.argv[0]).stem,
         "command": " ".join(command),
-        **_STARTED_FROM,
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        **started(),
         "machine": machine(),
         "versions": versions(),
         "data": {path.name: identity(path) for path in data},
@@ -75,6 +74,12 @@ def commit() -> dict[str, Any]:
 def _git(folder: Path, *words: str) -> str:
     done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.rstrip("\n")
+
+
+def started() -> dict[str, Any]:
+    """Return the commit that this program started from, and the time now."""
+    now = datetime.datetime.now(datetime.UTC)
+    return {**_STARTED_FROM, "date": now.strftime("%Y-%m-%d %H:%M UTC")}
 
 
 _STARTED_FROM = commit()  # when the code is loaded: a long run may see later commits
