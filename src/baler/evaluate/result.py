@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from baler.errors import UsageError
 from baler.evaluate.errors import ColumnErrors, Extent
 from baler.evaluate.spread import Spread
+from baler.report import plain
 
 VERSION = 1
+WHAT = "result of an evaluation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,118 +121,25 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON: nan is null, infinities are strings; floats have six digits."""
-        content: dict[str, Any] = {"version": VERSION, **_plain(self)}
+        content: dict[str, Any] = {"version": VERSION, **plain.to_plain(self)}
         for point in content["points"]:
             for score in point["scores"]:
                 own, whole = self.events(score["events"]), score["size"] + point["model_bytes"]
-                score["bits_per_value"] = _plain(8 * score["size"] / max(own.values, 1))
-                score["ratio"] = _plain(own.original / max(score["size"], 1))
-                score["ratio_with_model"] = _plain(own.original / max(whole, 1))
+                score["bits_per_value"] = plain.to_plain(8 * score["size"] / max(own.values, 1))
+                score["ratio"] = plain.to_plain(own.original / max(score["size"], 1))
+                score["ratio_with_model"] = plain.to_plain(own.original / max(whole, 1))
         return content
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Evaluation:
         """Invert `to_json`; raises UsageError for what is no such result."""
-        if content.get("version") != VERSION:
-            found = content.get("version")
-            raise UsageError(f"this is no result of an evaluation of version {VERSION}: {found!r}")
-        try:
-            return _evaluation(content)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"this is no result of an evaluation: {error!r}") from error
+        return plain.parsed(content, cls, WHAT, VERSION)
 
     def save(self, path: Path) -> None:
         """Write the file, under its name when it is complete."""
-        beside = path.with_name(path.name + ".new")
-        text = json.dumps(self.to_json(), allow_nan=False, separators=(",", ":"))
-        beside.write_text(text + "\n", "utf-8")
-        beside.replace(path)
+        plain.save(path, self.to_json())
 
     @classmethod
     def load(cls, path: Path) -> Evaluation:
         """Read the file; raises UsageError for what is no such result."""
-        try:
-            content = json.loads(path.read_text("utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} is not JSON: {error}") from error
-        if not isinstance(content, dict):
-            raise UsageError(f"{path} is no result of an evaluation")
-        try:
-            return cls.from_json(content)
-        except UsageError as error:
-            error.add_note(f"in {path}")
-            raise
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case bool() | int() | str() | None:
-            return value
-        case float():
-            if math.isnan(value):
-                return None
-            return float(f"{value:.6g}") if math.isfinite(value) else str(value)
-        case Spread():
-            return value.to_json()
-        case Mapping():
-            return {str(name): _plain(item) for name, item in value.items()}
-        case tuple() | list():
-            return [_plain(item) for item in value]
-    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-
-
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _flat(kind: type[Any], content: Mapping[str, Any], **made: Any) -> Any:
-    """Return a dataclass of plain members, but for those that are made already."""
-    members = {
-        f.name: _number(content[f.name]) if f.type == "float" else content[f.name]
-        for f in fields(kind)
-        if f.name not in made
-    }
-    return kind(**members, **made)
-
-
-def _numbers(rows: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    return {name: tuple(row) for name, row in rows.items()}
-
-
-def _matrix(rows: Any) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(map(_number, row)) for row in rows)
-
-
-def _evaluation(content: Mapping[str, Any]) -> Evaluation:
-    sets = tuple(
-        _flat(
-            EventSet,
-            one,
-            extents={name: _flat(Extent, extent) for name, extent in one["extents"].items()},
-            edges=_numbers(one["edges"]),
-            counts=_numbers(one["counts"]),
-            correlated=tuple(one["correlated"]),
-            correlations=_matrix(one["correlations"]),
-        )
-        for one in content["sets"]
-    )
-    points = tuple(
-        _flat(Point, one, scores=tuple(map(_score, one["scores"]))) for one in content["points"]
-    )
-    return _flat(Evaluation, content, sets=sets, points=points)  # type: ignore[no-any-return]
-
-
-def _score(content: Mapping[str, Any]) -> Score:
-    spreads = ("spread", "responses")
-    return _flat(  # type: ignore[no-any-return]
-        Score,
-        content,
-        pulls=Spread.from_json(content["pulls"]),
-        columns=tuple(
-            _flat(ColumnErrors, one, **{name: Spread.from_json(one[name]) for name in spreads})
-            for one in content["columns"]
-        ),
-        counts=_numbers(content["counts"]),
-        correlations=_matrix(content["correlations"]),
-        latents=tuple(_flat(Latent, one) for one in content["latents"]),
-    )
+        return plain.load(path, cls, WHAT, VERSION)

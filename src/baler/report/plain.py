@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:
-    """Return plain JSON: nan is null, infinities are strings; floats have six digits."""
+    """Return plain JSON: nan is null, infinities are strings; floats have six digits.
+
+    What is inside and has a ``to_json`` of its own is left to that.
+    """
     match value:
         case bool() | int() | str() | None:
             return value
@@ -26,10 +29,14 @@ def to_plain(value: Any) -> Any:
                 return None
             return float(f"{value:.6g}") if math.isfinite(value) else str(value)
         case Mapping():
-            return {str(name): to_plain(item) for name, item in value.items()}
+            return {str(name): _to_inner(item) for name, item in value.items()}
         case tuple() | list():
-            return [to_plain(item) for item in value]
-    return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+            return [_to_inner(item) for item in value]
+    return {f.name: _to_inner(getattr(value, f.name)) for f in fields(value)}
+
+
+def _to_inner(value: Any) -> Any:
+    return value.to_json() if hasattr(value, "to_json") else to_plain(value)
 
 
 def from_plain(kind: Any, content: Any) -> Any:
@@ -41,17 +48,21 @@ def from_plain(kind: Any, content: Any) -> Any:
     origin, inside = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         (inner,) = (one for one in inside if one is not type(None))
-        return None if content is None else from_plain(inner, content)
+        return None if content is None else _from_inner(inner, content)
     if origin is tuple:
-        return tuple(from_plain(inside[0], item) for item in content)
+        return tuple(_from_inner(inside[0], item) for item in content)
     if origin is not None and issubclass(origin, Mapping):
-        return {name: from_plain(inside[1], item) for name, item in content.items()}
+        return {name: _from_inner(inside[1], item) for name, item in content.items()}
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{f.name: from_plain(hints[f.name], content[f.name]) for f in fields(kind)})  # type: ignore[operator]
+        return kind(**{f.name: _from_inner(hints[f.name], content[f.name]) for f in fields(kind)})  # type: ignore[operator]
     if not isinstance(content, kind):
         raise TypeError(f"{content!r} is no {kind.__name__}")
     return content
+
+
+def _from_inner(kind: Any, content: Any) -> Any:
+    return kind.from_json(content) if hasattr(kind, "from_json") else from_plain(kind, content)
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
@@ -70,10 +81,18 @@ def load(path: Path, kind: type[T], what: str, version: int) -> T:
         content = json.loads(path.read_text("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict) or content.get("version") != version:
-        found = content.get("version") if isinstance(content, dict) else None
-        raise UsageError(f"{path} is no {what} of version {version}: {found!r}")
+    return parsed(content, kind, what, version, str(path))
+
+
+def parsed(content: Any, kind: type[T], what: str, version: int, where: str = "this") -> T:
+    """Return a dataclass from its plain JSON and ``version``; raises UsageError for other things.
+
+    ``where`` the content comes from, and ``what`` it is to be, are for the message.
+    """
+    if not isinstance(content, Mapping) or content.get("version") != version:
+        found = content.get("version") if isinstance(content, Mapping) else None
+        raise UsageError(f"{where} is no {what} of version {version}: {found!r}")
     try:
         return from_plain(kind, content)  # type: ignore[no-any-return]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{path} is no {what}: {error!r}") from error
+        raise UsageError(f"{where} is no {what}: {error!r}") from error
