@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Parents = dict[int, Array]
 
 MAGIC = bytes.fromhex("89424C520D0A1A0A")
+ZSTD = bytes.fromhex("28B52FFD")
+VOCABULARY = Path(__file__).parents[1] / "src/baler/container/vocabulary.xz"
 CODES = ["?", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8"]
 DTYPES = [np.dtype(code) for code in CODES]
 U1, U8, F8 = DTYPES[5], DTYPES[8], DTYPES[11]
@@ -86,6 +89,20 @@ def from_lzma(data: bytes, size: int) -> bytes:
     stream = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[coder])
     plain = stream.decompress(data, size + 1)
     require(len(plain) == size and stream.eof and not stream.unused_data, "bad LZMA stream")
+    return plain
+
+
+def from_vocabulary(data: bytes, size: int) -> bytes:
+    """Decompress a zstd frame whose matches may begin in the vocabulary (5)."""
+    said = zstandard.get_frame_parameters(data).content_size
+    require(said in (size, zstandard.CONTENTSIZE_UNKNOWN), "wrong size in a zstd frame")
+    words = zstandard.ZstdCompressionDict(
+        lzma.decompress(VOCABULARY.read_bytes()), dict_type=zstandard.DICT_TYPE_RAWCONTENT
+    )
+    plain = zstandard.ZstdDecompressor(dict_data=words).decompress(
+        data, max_output_size=size, allow_extra_data=False
+    )
+    require(len(plain) == size, "bad zstd frame")
     return plain
 
 
@@ -182,7 +199,9 @@ class Cursor:
         size, stored = self.varint(), self.varint()
         require(stored <= size <= 2**28, "bad size of a part of the index")
         data = self.take(stored)
-        return data if stored == size else from_lzma(data, size)
+        if stored == size:
+            return data
+        return from_vocabulary(data, size) if data[:4] == ZSTD else from_lzma(data, size)
 
 
 def as_values(data: bytes, n: int, dtype: Any) -> Array:

@@ -12,7 +12,9 @@ import pytest
 
 from baler.container import Reader
 from baler.core.chunk import Array, join_chunks
+from baler.entropy.lz import ZSTD_MAGIC
 from tests.golden.make_files import digest
+from tests.golden.make_words import SCHEMA
 from tests.reference_decoder import decode
 
 FILES = sorted((Path(__file__).parent / "golden").glob("v*/*.baler"))
@@ -50,13 +52,20 @@ def met_in(version: str) -> dict[str, Counter[str]]:
 
 def test_files_of_version_1_use_all_of_it() -> None:
     met = met_in("v1")
-    assert set(met) == {"bounded", "exact"}
-    for used in met.values():
+    assert set(met) == {"bounded", "exact", "words"}
+    for used in (met["bounded"], met["exact"]):
         assert all(used[f"codec {code}"] for code in range(11))
         assert used["predicted"]
         assert used["compressed block"]
     lattices = [met["bounded"][f"lattice {code}"] for code in range(6)]
     assert all([*lattices, met["bounded"]["dithered"], met["bounded"]["escapes"]])
+
+
+def test_a_file_of_version_1_needs_the_vocabulary() -> None:
+    words = Path(__file__).parent / "golden/v1/words.baler"
+    assert words.read_bytes().count(ZSTD_MAGIC) == 2
+    with Reader(words) as reader:
+        assert reader.schema == SCHEMA
 
 
 def test_files_of_version_2_have_learned_columns() -> None:

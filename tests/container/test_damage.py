@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from baler.container import Reader
-from baler.container.index import _pack_part, _unpack_part
 from baler.container.layout import (
     HEADER_SIZE,
     MAGIC,
@@ -20,6 +19,7 @@ from baler.container.layout import (
     pack_tail,
     unpack_tail,
 )
+from baler.container.parts import pack_part, unpack_part
 from baler.core.bounds import Exact
 from baler.core.bytes import ByteReader, varint
 from baler.core.chunk import Chunk
@@ -41,12 +41,17 @@ def parts(file: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """Return a file's blocks, and its index: core, checksums and metadata (decompressed)."""
     tail = unpack_tail(file, len(file))
     index = ByteReader(file[tail.index_offset : -TAIL_SIZE])
-    core = bytes(_unpack_part(index))
+    core = bytes(unpack_part(index))
     rest = index.rest()
     with Reader(file) as reader:
         size = 4 * (len(reader.chunks) - 1) * len(reader.recipe.groups)
-    metadata = bytes(_unpack_part(ByteReader(rest[size:])))
+    metadata = bytes(unpack_part(ByteReader(rest[size:])))
     return file[HEADER_SIZE : tail.index_offset], core, bytes(rest[:size]), metadata
+
+
+def part(plain: bytes) -> bytes:
+    """Return a part of the index of a large file."""
+    return pack_part(plain, 1 << 40)
 
 
 def seal(blocks: bytes, *index: bytes) -> bytes:
@@ -58,7 +63,8 @@ def seal(blocks: bytes, *index: bytes) -> bytes:
 
 def test_the_tools_of_these_tests(small: bytes) -> None:
     blocks, core, checksums, metadata = parts(small)
-    assert seal(blocks, _pack_part(core), checksums, _pack_part(metadata)) == small
+    core, metadata = (pack_part(plain, len(blocks)) for plain in (core, metadata))
+    assert seal(blocks, core, checksums, metadata) == small
     read_all(small)
 
 
@@ -124,9 +130,9 @@ def test_a_damaged_block_is_named(small: bytes) -> None:
 def test_bytes_left_over_in_the_index_are_noticed(small: bytes) -> None:
     blocks, core, checksums, metadata = parts(small)
     for index in (
-        (_pack_part(core + b"\0"), checksums, _pack_part(metadata)),
-        (_pack_part(core), checksums, _pack_part(metadata + b"\0")),
-        (_pack_part(core), checksums, _pack_part(metadata), b"\0"),
+        (part(core + b"\0"), checksums, part(metadata)),
+        (part(core), checksums, part(metadata + b"\0")),
+        (part(core), checksums, part(metadata), b"\0"),
     ):
         with pytest.raises(Corrupt, match="1 bytes are left over"):
             Reader(seal(blocks, *index))
@@ -143,14 +149,14 @@ def test_more_groups_than_columns(write: Callable[..., bytes]) -> None:
     assert core[-7:] == b"\0\0\0\0\0\0\0"  # groups, their sizes, columns; the table of chunks
     hostile = core[:-7] + varint(1 << 40) + core[-6:]
     with pytest.raises(Corrupt, match="1099511627776 groups for 0 columns"):
-        Reader(seal(blocks, _pack_part(hostile), b"\0\0"))
+        Reader(seal(blocks, part(hostile), b"\0\0"))
 
 
 def test_metadata_can_be_stripped(small: bytes, schema: Schema) -> None:
     blocks, core, checksums, _ = parts(small)
     with (
         Reader(small) as reader,
-        Reader(seal(blocks, _pack_part(core), checksums, b"\0\0")) as bare,
+        Reader(seal(blocks, part(core), checksums, b"\0\0")) as bare,
     ):
         assert reader.metadata == {"by": "test"}
         assert (bare.metadata, bare.schema.source) == ({}, {})
@@ -166,7 +172,7 @@ def test_damaged_metadata(small: bytes, document: str) -> None:
     strings = bytes(ByteReader(metadata).sized()).split(b"\0")[:-1]
     body = b"".join(text + b"\0" for text in [*strings[:-1], document.encode()])
     with pytest.raises(Corrupt, match="metadata"):
-        Reader(seal(blocks, _pack_part(core), checksums, _pack_part(varint(len(body)) + body)))
+        Reader(seal(blocks, part(core), checksums, part(varint(len(body)) + body)))
 
 
 @pytest.fixture
@@ -200,10 +206,10 @@ def test_hostile_indexes_with_right_checksums(small: bytes) -> None:
     blocks, core, checksums, metadata = parts(small)
     for damaged in mutations(random.Random(2), core, 3000):
         with suppress(FormatError):
-            read_all(seal(blocks, _pack_part(damaged), checksums, _pack_part(metadata)))
+            read_all(seal(blocks, part(damaged), checksums, part(metadata)))
     for damaged in mutations(random.Random(3), metadata, 300):
         with suppress(FormatError):
-            read_all(seal(blocks, _pack_part(core), checksums, _pack_part(damaged)))
+            read_all(seal(blocks, part(core), checksums, part(damaged)))
 
 
 @pytest.mark.usefixtures("narrow")
@@ -252,7 +258,7 @@ NAMES = varint(2) + b"x\0" + b"\0"  # one column "x" that shares nothing with a 
 def test_hostile_columns_and_fields(core: bytes, message: str) -> None:
     core += b"\0" * 40
     with pytest.raises(FormatError) as caught:
-        Reader(seal(b"", _pack_part(core), b"", b"\0\0"))
+        Reader(seal(b"", part(core), b"", b"\0\0"))
     assert message in str(caught.value)
 
 
@@ -262,9 +268,9 @@ def test_small_files_cannot_take_much_memory() -> None:
     for file in (
         seal(b"", huge + varint(9) + bytes(9)),
         seal(b"", varint(1 << 24) + varint(len(zeros)) + zeros, b"\0\0"),
-        seal(b"", _pack_part(bytes(4) + huge + bytes(20))),
-        seal(b"", _pack_part(bytes(4) + b"\1" + huge + bytes(20))),
-        seal(b"", _pack_part(bytes(23) + huge + bytes(20))),
+        seal(b"", part(bytes(4) + huge + bytes(20))),
+        seal(b"", part(bytes(4) + b"\1" + huge + bytes(20))),
+        seal(b"", part(bytes(23) + huge + bytes(20))),
     ):
         with pytest.raises(FormatError):
             Reader(file)
@@ -280,7 +286,7 @@ def test_entries_that_would_fill_the_memory(write: Callable[..., bytes]) -> None
     blocks, core, checksums, _ = parts(file)
     at = core.rindex(b"\1\1\6")  # one chunk; one byte wide; 3 entries, doubled
     hostile = core[:at] + b"\1\5" + b"\0\0\0\0\2" + core[at + 3 :]
-    with Reader(seal(blocks, _pack_part(hostile), checksums, b"\0\0")) as reader:
+    with Reader(seal(blocks, part(hostile), checksums, b"\0\0")) as reader:
         assert reader.entries == 1 << 32
         with pytest.raises(Corrupt, match="more than 1073741824 bytes") as caught:
             reader.read(0)

@@ -11,13 +11,12 @@ import pytest
 from baler.codecs import encode_learned
 from baler.container import Reader, UsedModel, Writer
 from baler.container.blocks import Contents, pack_learned
-from baler.container.index import _pack_part
 from baler.container.layout import HEADER_SIZE, LEARNED, pack_header, pack_tail
 from baler.errors import Corrupt, FormatError
 from baler.learned.model import Model
 from baler.planning import Policy, learned_groups, plan
 from tests import fitted_model as fitted
-from tests.container.test_damage import Anything, mutations, parts
+from tests.container.test_damage import Anything, mutations, part, parts
 
 SMALL = 25
 """Entries of the chunk."""
@@ -62,7 +61,7 @@ def seal(blocks: bytes, *index: bytes) -> bytes:
 
 def test_the_tools_of_these_tests(learned: bytes) -> None:
     blocks, core, checksums, metadata = parts(learned)
-    assert seal(blocks, _pack_part(core), checksums, _pack_part(metadata)) == learned
+    assert seal(blocks, part(core), checksums, part(metadata)) == learned
     read_all(learned)
 
 
@@ -96,7 +95,7 @@ def test_hostile_indexes_with_right_checksums(learned: bytes) -> None:
     blocks, core, checksums, metadata = parts(learned)
     for damaged in mutations(random.Random(2), core, 1500):
         with suppress(FormatError):
-            read_all(seal(blocks, _pack_part(damaged), checksums, _pack_part(metadata)))
+            read_all(seal(blocks, part(damaged), checksums, part(metadata)))
 
 
 def test_hostile_blocks_with_right_checksums(

@@ -24,11 +24,11 @@ from baler.container.layout import (
     LATENT,
     LEARNED,
     MAX_ENTRIES,
-    MAX_INDEX_BYTES,
     MAX_ITEMS,
     MAX_SOLID_BYTES,
     PLAIN,
 )
+from baler.container.parts import pack_part, unpack_part
 from baler.container.sections import (
     StoredModel,
     pack_bounds,
@@ -47,7 +47,6 @@ from baler.core.bounds import Free
 from baler.core.bytes import ByteReader, varint
 from baler.core.recipe import ColumnRecipe, Recipe
 from baler.core.schema import Schema
-from baler.entropy.lz import lzma_compress, lzma_decompress
 from baler.errors import Corrupt, UsageError
 
 Checksums = npt.NDArray[np.uint32]
@@ -102,11 +101,12 @@ class Index:
 
 def pack_index(index: Index) -> bytes:
     """Return the index as it is stored."""
+    values = int(index.sizes.sum()) + (0 if index.model is None else index.model.size)
     return b"".join(
         (
-            _pack_part(_pack_core(index)),
+            pack_part(_pack_core(index), values),
             index.checksums.astype("<u4").tobytes(),
-            _pack_part(_pack_metadata(index.schema, index.metadata)),
+            pack_part(_pack_metadata(index.schema, index.metadata), values),
         )
     )
 
@@ -114,7 +114,7 @@ def pack_index(index: Index) -> bytes:
 def unpack_index(data: bytes | memoryview, room: int, version: int = PLAIN) -> Index:
     """Invert `pack_index`, for a file with this number of bytes between header and index."""
     reader = ByteReader(data)
-    core = ByteReader(_unpack_part(reader))
+    core = ByteReader(unpack_part(reader))
     schema = _unpack_schema(core)
     recipe = _unpack_recipe(core, schema)
     model = None
@@ -137,7 +137,7 @@ def unpack_index(data: bytes | memoryview, room: int, version: int = PLAIN) -> I
     _check_range("a block shrank by a size", saved, MAX_SOLID_BYTES)
     core.end()
     checksums = np.frombuffer(reader.take(4 * sizes.size), "<u4").reshape(sizes.shape)
-    titles, source, metadata = _unpack_metadata(_unpack_part(reader), len(schema.fields))
+    titles, source, metadata = _unpack_metadata(unpack_part(reader), len(schema.fields))
     reader.end()
     if sum(sizes.reshape(-1).tolist()) != blocks_size:
         raise Corrupt(f"the sizes of the blocks do not sum to {blocks_size}, the bytes there are")
@@ -145,23 +145,6 @@ def unpack_index(data: bytes | memoryview, room: int, version: int = PLAIN) -> I
     fields = tuple(replace(item, title=title) for item, title in named)
     schema = Schema(schema.columns, fields, source)
     return Index(schema, recipe, entries, sizes, saved, checksums, metadata, model)
-
-
-def _pack_part(plain: bytes) -> bytes:
-    """Return bytes after their size and stored size: LZMA if that is smaller, else as they are."""
-    if len(plain) > MAX_INDEX_BYTES:
-        raise Corrupt(f"a part of the index has {len(plain)} bytes, more than {MAX_INDEX_BYTES}")
-    packed = lzma_compress(plain)
-    stored = packed if len(packed) < len(plain) else plain
-    return varint(len(plain)) + varint(len(stored)) + stored
-
-
-def _unpack_part(reader: ByteReader) -> bytes | memoryview:
-    size, stored = reader.varint(), reader.varint()
-    if not stored <= size <= MAX_INDEX_BYTES:
-        raise Corrupt(f"a part of the index has {size} bytes, stored in {stored}")
-    body = reader.take(stored)
-    return body if stored == size else lzma_decompress(body, size)
 
 
 def _pack_core(index: Index) -> bytes:

@@ -9,6 +9,9 @@ import zstandard
 
 from baler.errors import Corrupt
 
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+"""How a zstd frame begins, and no LZMA2 stream does."""
+
 _DICTIONARY = 1 << 24
 _FILTER = {"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 3, "lp": 0, "pb": 0}
 
@@ -33,15 +36,24 @@ def lzma_decompress(data: bytes | memoryview, size: int) -> bytes:
     return out
 
 
-def zstd_compress(data: bytes, level: int) -> bytes:
-    """Return data as one zstd frame without checksum, content size or dictionary id."""
+def zstd_compress(data: bytes, level: int, before: bytes = b"") -> bytes:
+    """Return data as one zstd frame without checksum, content size or dictionary id.
+
+    Matches may lie in the bytes ``before`` it, which are not in the frame.
+    """
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        level, source_size=len(data), write_content_size=0, write_checksum=0, write_dict_id=0
+        level,
+        source_size=len(data) + len(before),
+        write_content_size=0,
+        write_checksum=0,
+        write_dict_id=0,
     )
-    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
+    return zstandard.ZstdCompressor(
+        compression_params=parameters, dict_data=_raw_dictionary(before)
+    ).compress(data)
 
 
-def zstd_decompress(data: bytes | memoryview, size: int) -> bytes:
+def zstd_decompress(data: bytes | memoryview, size: int, before: bytes = b"") -> bytes:
     """Invert `zstd_compress`; raises Corrupt unless exactly ``size`` bytes, not 0, come out."""
     if not size:
         raise Corrupt("a zstd frame stands for no bytes at all")
@@ -50,14 +62,20 @@ def zstd_decompress(data: bytes | memoryview, size: int) -> bytes:
         stated = zstandard.get_frame_parameters(data).content_size  # which would be allocated
         if stated not in (zstandard.CONTENTSIZE_UNKNOWN, size):
             raise Corrupt(f"a zstd frame states {stated} bytes, expected {size}")
-        out = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
-            data, max_output_size=size, allow_extra_data=False
-        )
+        out = zstandard.ZstdDecompressor(
+            dict_data=_raw_dictionary(before), max_window_size=1 << 27
+        ).decompress(data, max_output_size=size, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise Corrupt(f"a zstd frame is damaged: {error}") from error
     if len(out) != size:
         raise Corrupt(f"a zstd frame decodes to {len(out)} bytes, expected {size}")
     return out
+
+
+def _raw_dictionary(content: bytes) -> zstandard.ZstdCompressionDict | None:
+    if not content:
+        return None
+    return zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
 def zstd_size(data: bytes) -> int:
