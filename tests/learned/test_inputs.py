@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from baler.errors import Corrupt
+from baler.learned import derived
 from baler.learned.axis import Axis, Feature, Kind
 from baler.learned.checks import check_task
 from baler.learned.derived import Derived
@@ -47,6 +48,12 @@ COLUMNS: dict[str, Array] = {
     "Child_id": np.array([2.5, -1.0, 11.0, 5.0, 1.0, np.inf, 0.0]),
 }
 POINTED = ObjectSource(Derived.POINTING, JET_PT, (KEY, CHILD_PT), 0)
+
+
+@pytest.fixture(autouse=True, params=[1, 4, derived.MANY])
+def in_runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is derived does not depend on how many events are looked at together."""
+    monkeypatch.setattr(derived, "MANY", request.param)
 
 
 def jets(axes: tuple[Axis, ...], *sources: ObjectSource, base: int | None = None) -> Model:
@@ -137,6 +144,11 @@ def test_quantities_that_do_not_exist_are_refused() -> None:
     for wrong in (replace(POINTED, kind=200), replace(POINTED, inputs=(KEY,))):
         with pytest.raises(Corrupt, match="no derived quantity"):
             task(jets(AXES, wrong))
+
+
+def test_children_of_other_events_are_refused() -> None:
+    with pytest.raises(Corrupt, match="other events"):
+        task(jets(AXES, POINTED), nChild=np.array([4, 3], np.int32))
 
 
 def test_weights_come_with_the_task() -> None:

@@ -6,7 +6,7 @@ order written here; sums run over children in their order. Every machine gives t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,9 @@ EVERY = -2
 NOT_ZERO = -1
 """As a constant: children with a selector that is not zero count."""
 RUN = 1 << 13
-"""Children that are computed at once, so that what is in between stays in the cache."""
+"""Children whose momenta are computed at once, so that what is in between stays in the cache."""
+MANY = 1 << 16
+"""About so many children are looked at together, for the same reason."""
 LEAST = 2.0**-40
 """Sums that are divided by are at least this."""
 
@@ -66,8 +68,40 @@ def columns_of(axes: Sequence[Axis], source: ObjectSource) -> tuple[str, ...]:
     return tuple(sorted(names - {""}))
 
 
+def in_runs(
+    axes: Sequence[Axis], sources: Sequence[ObjectSource], counts: Ints, column: Values
+) -> Iterator[tuple[slice, Derivations]]:
+    """Yield runs of events: their objects, and what is derived for these."""
+    inputs = [axes[i] for source in sources for i in source.inputs]
+    of = {axis.column: axis.counts for axis in inputs}
+    ends = {name: np.cumsum(column(name), dtype=np.int64) for name in set(of.values()) - {""}}
+    ends[""] = np.arange(1, counts.size + 1)
+    if any(end.size != counts.size for end in ends.values()):
+        raise Corrupt("a key of derived quantities is one of other events")
+    own, children = np.cumsum(counts), sum(int(end[-1]) if end.size else 0 for end in ends.values())
+    step = max(1, counts.size * MANY // max(children, 1))
+    for first in range(0, counts.size, step):
+        events = slice(first, first + step)
+
+        def some(name: str, events: slice = events) -> Array:
+            if name in ends:
+                return column(name)[events]
+            return column(name)[_rows(ends[of[name]], events)]
+
+        yield _rows(own, events), Derivations(axes, counts[events], some)
+
+
+def _rows(ends: Ints, events: slice) -> slice:
+    """Return the rows of some events, from where those of each end."""
+    before = int(ends[events.start - 1]) if events.start else 0
+    return slice(before, int(ends[min(events.stop, ends.size) - 1]))
+
+
 class Derivations:
-    """Derived quantities of the objects of one collection in one chunk; what they share is kept."""
+    """Derived quantities of the objects of one collection in some events.
+
+    What they share is kept.
+    """
 
     def __init__(self, axes: Sequence[Axis], counts: Ints, column: Values) -> None:
         """Take counts of the objects' collection, and decoded columns by name."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from baler.errors import Corrupt
 from baler.learned.axis import MAX_NUMBER, Axis, Classes, Features, Ints
 from baler.learned.columns import source_features, split
-from baler.learned.derived import Derivations, columns_of
+from baler.learned.derived import columns_of, in_runs
 from baler.learned.network import (
     Base,
     CollectionNet,
@@ -149,18 +149,20 @@ def _objects(
     axes: Sequence[Axis], net: CollectionNet, counts: Ints, column: Values
 ) -> tuple[Features, dict[int, Ints]]:
     """Return what is derived for each object: features (N, features) and bases of columns."""
-    sources = net.object_sources
-    table = np.empty((int(counts.sum()), _width(axes, sources)), np.int16)
-    bases: dict[int, Ints] = {}
-    derivations = Derivations(axes, counts, column)
-    parts = _of_sources(axes, sources, table)
-    for number, (source, part) in enumerate(zip(sources, parts, strict=True)):
-        axis = axes[source.axis]
-        classes, numbers = _split(axis, derivations.values(source))
-        source_features(axis, classes, numbers, part)
-        for j, plan in enumerate(net.columns):
-            if plan.base is Base.OBJECT and plan.base_axis == number:
-                bases[j] = _on_lattice(axis, classes, numbers)
+    sources, size = net.object_sources, int(counts.sum())
+    table = np.empty((size, _width(axes, sources)), np.int16)
+    bases = {
+        j: np.empty(size, np.int64) for j, c in enumerate(net.columns) if c.base is Base.OBJECT
+    }
+    for objects, derivations in in_runs(axes, sources, counts, column):
+        parts = _of_sources(axes, sources, table[objects])
+        for number, (source, part) in enumerate(zip(sources, parts, strict=True)):
+            axis = axes[source.axis]
+            classes, numbers = _split(axis, derivations.values(source))
+            source_features(axis, classes, numbers, part)
+            for j, base in bases.items():
+                if net.columns[j].base_axis == number:
+                    base[objects] = _on_lattice(axis, classes, numbers)
     return table, bases
 
 
