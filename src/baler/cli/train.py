@@ -74,10 +74,10 @@ SHORT = 12
     "--hidden",
     metavar="N",
     type=click.IntRange(min=1),
-    default=128,
-    show_default=True,
-    help="Hidden units of a network, a multiple of 32: more save more bytes, and take more in the "
-    "model and more time.",
+    default=None,
+    show_default="64 for up to 16 columns, else 128",
+    help="Hidden units of every network, a multiple of 32: more save more bytes, and take more in "
+    "the model and more time.",
 )
 @click.option(
     "--shapes",
@@ -139,7 +139,7 @@ def train(
     steps: int | None,
     device: str,
     seed: int,
-    hidden: int,
+    hidden: int | None,
     shapes: int,
     uses: float,
     family: str | None,

@@ -120,7 +120,8 @@ def train_for_file(
 
 def width(design: Design, part: CollectionDesign, settings: Settings, gain: float) -> int:
     """Return the hidden units that a network may have if it saves so many bytes; 0 for none."""
-    widths = [settings.hidden, *(w for w in WIDTHS if w < settings.hidden)]
+    most = settings.units(len(part.columns))
+    widths = [most, *(w for w in WIDTHS if w < most)]
     for units in widths:
         if estimated_bytes(design, part, units, settings.shapes) < MARGIN * gain:
             return units

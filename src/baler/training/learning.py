@@ -108,7 +108,7 @@ def learn(
             settings,
             seed=settings.seed + i,
             minutes=settings.minutes * share,
-            hidden=(widths or {}).get(part.counts, settings.hidden),
+            hidden=(widths or {}).get(part.counts) or settings.units(len(part.columns)),
         )
         net, held, state = _train(
             trained, held_out, design, part, own, checkpoint, report, marginal, sample.part
@@ -180,7 +180,8 @@ def _train(
             checkpoint.save(part.counts, now)
 
     with _reproducible(settings.seed, device, whole=settings.steps is not None):
-        net = Net(design.axes, part, data.widths, settings.hidden, settings.shapes).to(device)
+        units = settings.units(len(part.columns))
+        net = Net(design.axes, part, data.widths, units, settings.shapes).to(device)
         state = train_net(
             net,
             Batches(data, device, has_key=bool(part.key)),

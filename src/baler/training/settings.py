@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda")
 
+FEW = 16
+"""Columns up to which a network has NARROW hidden units, if it is not said how many; then WIDE."""
+NARROW, WIDE = 64, 128
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -24,7 +28,7 @@ class Settings:
     steps: int | None = None  # of every network, instead of minutes
     device: str = "auto"
     seed: int = 0
-    hidden: int = 128
+    hidden: int | None = None  # units of every network; None: by its columns
     shapes: int = 8
     uses: float = 20.0  # times the events of the sources that the model is to pay for itself on
 
@@ -36,7 +40,9 @@ class Settings:
             raise UsageError(f"a training takes at least one step, not {self.steps}")
         if self.device not in DEVICES:
             raise UsageError(f"there is no device {self.device!r}; known are {', '.join(DEVICES)}")
-        if self.hidden % UNITS or not UNITS <= self.hidden <= MAX_WIDTH:
+        if self.hidden is not None and (
+            self.hidden % UNITS or not UNITS <= self.hidden <= MAX_WIDTH
+        ):
             raise UsageError(
                 f"a network has a multiple of {UNITS} hidden units, up to {MAX_WIDTH}, "
                 f"not {self.hidden}"
@@ -51,8 +57,15 @@ class Settings:
     def notes(self) -> dict[str, Any]:
         """Return what a model says of its training."""
         length = {"steps": self.steps} if self.steps else {"minutes": self.minutes}
-        size = {"hidden": self.hidden, "shapes": self.shapes, "uses": self.uses}
+        units = {} if self.hidden is None else {"hidden": self.hidden}
+        size = {**units, "shapes": self.shapes, "uses": self.uses}
         return {"seed": self.seed, **size, **length}
+
+    def units(self, columns: int) -> int:
+        """Return the hidden units of a network that codes so many columns."""
+        if self.hidden is not None:
+            return self.hidden
+        return NARROW if columns <= FEW else WIDE
 
     def torch_device(self) -> torch.device:
         """Return the device to train on; raises UsageError if it is not there."""

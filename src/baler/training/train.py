@@ -35,7 +35,7 @@ def train(
     steps: int | None = None,
     device: str = "auto",
     seed: int = 0,
-    hidden: int = 128,
+    hidden: int | None = None,
     shapes: int = 8,
     uses: float = 20.0,
     memory: str | int = MOST_BYTES,
@@ -52,8 +52,8 @@ def train(
     same seed gives the same model on the same machine. An interrupted training goes on where it was
     when it is started again with the same arguments; until then its state lies beside the target,
     with ``.partial`` at the end of its name. The model is to pay for its bytes on ``uses`` times
-    the events of all sources: one for few is smaller. Nothing is written if no network makes
-    anything smaller.
+    the events of all sources: one for few is smaller. Networks have ``hidden`` units, by default
+    more for many columns. Nothing is written if no network makes anything smaller.
 
     Raises UsageError (bad bounds, nothing to learn, too few events, PyTorch is not installed),
     SourceError, OSError.
