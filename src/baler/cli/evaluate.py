@@ -16,51 +16,16 @@ if TYPE_CHECKING:
     from baler.evaluate.events import Events
     from baler.evaluate.result import Evaluation
 
-RESULT = "result.json"
-
-
-def numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
-    """Return positive numbers that are separated by commas."""
-    try:
-        found = tuple(float(word) for word in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no list of numbers like 1,2,4") from None
-    if not all(0 < number < float("inf") for number in found):
-        raise click.BadParameter(f"numbers have to be positive, not {value}")
-    return found
-
-
-def whole_numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
-    """Return positive whole numbers that are separated by commas."""
-    found = numbers(ctx, parameter, value)
-    if any(number != int(number) for number in found):
-        raise click.BadParameter(f"numbers have to be whole, not {value}")
-    return tuple(int(number) for number in found)
-
 
 @click.command(short_help="Rate against error, for models and other compressors.")
 @click.argument("source", metavar="[SOURCE]", required=False)
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    metavar="DIR",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help=f"The folder for {RESULT}, report.html and figures/.",
-)
+@options.results(", report.html and figures/.")
 @click.option("--unseen", metavar="FILE", multiple=True,
               help="Another file with the same columns, to judge by. May be repeated.")  # fmt: skip
 @options.bound
 @options.policy
 @options.tree
-@click.option(
-    "--columns",
-    metavar="GLOBS",
-    default="*",
-    show_default=True,
-    help="Which columns: names or patterns, separated by commas. Their counts come along.",
-)
+@options.columns("Which columns: names or patterns, separated by commas. Their counts come along.")
 @click.option(
     "--candidates",
     metavar="GLOBS",
@@ -68,34 +33,17 @@ def whole_numbers(ctx: click.Context, parameter: click.Parameter, value: str) ->
     "and baler with and without a learned model; '*' is everything, families of autoencoders too. "
     "A name that does not exist lists all.",
 )
-@click.option(
-    "--scales",
-    metavar="X,...",
-    default="1,4,16",
-    show_default=True,
-    callback=numbers,
-    help="How many times as wide the bounds are, a point of each curve for each.",
+@options.scales(
+    "1,4,16",
+    "How many times as wide the bounds are, a point of each curve for each.",
 )
-@click.option(
-    "--latents",
-    metavar="N,...",
-    default="4,8,14",
-    show_default=True,
-    callback=whole_numbers,
-    help="Latents of an object, for families of autoencoders: a point for each.",
+@options.latents(
+    "4,8,14",
+    "Latents of an object, for families of autoencoders: a point for each.",
 )
-@click.option(
-    "--minutes",
-    metavar="N",
-    type=click.FloatRange(min=0, min_open=True),
-    default=2.0,
-    show_default=True,
-    help="How long each training takes: there is one for each point of a model.",
-)
-@click.option("--steps", metavar="N", type=click.IntRange(min=1),
-              help="Train for N steps instead.")  # fmt: skip
-@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
-              help="What trainings draw their random numbers from.")  # fmt: skip
+@options.minutes(2.0, "How long each training takes: there is one for each point of a model.")
+@options.steps()
+@options.seed("What trainings draw their random numbers from.")
 @click.option(
     "--held-out",
     metavar="PART",
@@ -105,14 +53,9 @@ def whole_numbers(ctx: click.Context, parameter: click.Parameter, value: str) ->
     help="Part of the events, the last ones, that nothing is trained on. With 0 all are judged by "
     "the events that they are trained on.",
 )
-@click.option("--rows", metavar="N", type=click.IntRange(min=2),
-              help="Take the first N events of each file only.")  # fmt: skip
-@click.option(
-    "--from",
-    "earlier",
-    metavar="RESULT",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Make plots and page of a result again; nothing is measured, and SOURCE is not needed.",
+@options.rows
+@options.earlier(
+    "Make plots and page of a result again; nothing is measured, and SOURCE is not needed."
 )
 @click.option("-f", "--force", is_flag=True, help="Measure everything anew.")
 @options.as_json
@@ -197,7 +140,7 @@ def evaluate(
                 quiet=quiet,
             )  # fmt: skip
         except KeyboardInterrupt:
-            talk.say(f"interrupted; the same command goes on from {folder / RESULT}")
+            talk.say(f"interrupted; the same command goes on from {folder / options.RESULT}")
             ctx.exit(exits.INTERRUPTED)
     with talk.steps("drawing", quiet=quiet) as report:
         page = write_report(found, folder, lambda name, done, total: report(name, "", done, total))
@@ -226,7 +169,7 @@ def _measured(
     from baler.evaluate.result import Evaluation
     from baler.evaluate.run import evaluate
 
-    target = folder / RESULT
+    target = folder / options.RESULT
     folder.mkdir(parents=True, exist_ok=True)
     earlier = Evaluation.load(target) if target.exists() and not force else None
     with talk.steps("measuring", quiet=quiet) as report:

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from baler.planning import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 DEBUG = "baler.debug"
 """The key in click's context under which ``--debug`` is kept."""
 
 FOREIGN = (".root", ".parquet", ".npz")
+
+RESULT = "result.json"
+"""The file with all numbers, in a folder of results."""
 
 BOUNDS = """
 A bound is a promise about every value x and its decoded x':
@@ -73,6 +77,25 @@ def not_data(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     if value.lower().endswith((*FOREIGN, ".baler")):
         raise click.BadParameter(f"{value!r} is to be a model, not a file of data")
     return value
+
+
+def numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
+    """Return positive numbers that are separated by commas."""
+    try:
+        found = tuple(float(word) for word in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no list of numbers like 1,2,4") from None
+    if not all(0 < number < float("inf") for number in found):
+        raise click.BadParameter(f"numbers have to be positive, not {value}")
+    return found
+
+
+def whole_numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    """Return positive whole numbers that are separated by commas."""
+    found = numbers(ctx, parameter, value)
+    if any(number != int(number) for number in found):
+        raise click.BadParameter(f"numbers have to be whole, not {value}")
+    return tuple(int(number) for number in found)
 
 
 source = click.argument("source", metavar="SOURCE")
@@ -130,6 +153,8 @@ jobs = click.option(
     type=click.IntRange(min=1),
     help="Threads that work; all cores by default. The result does not depend on it.",
 )
+rows = click.option("--rows", metavar="N", type=click.IntRange(min=2),
+                    help="Take the first N events of each file only.")  # fmt: skip
 force = click.option("-f", "--force", is_flag=True, help="Replace TARGET if it exists.")
 quiet = click.option(
     "-q", "--quiet", is_flag=True, help="No progress, summary or notes; errors only."
@@ -142,6 +167,70 @@ debug = click.option(
     callback=_keep_debug,
     help="Show the Python traceback of an error.",
 )
+
+
+def columns(help: str) -> Option:
+    """Return the option for patterns of columns."""
+    return click.option("--columns", metavar="GLOBS", default="*", show_default=True, help=help)
+
+
+def results(what: str) -> Option:
+    """Return the option for a folder of results, which is for the numbers and ``what`` else."""
+    return click.option(
+        "-o",
+        "--output",
+        "folder",
+        metavar="DIR",
+        required=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        help=f"The folder for {RESULT}{what}",
+    )
+
+
+def earlier(help: str) -> Option:
+    """Return the option for a result that is drawn again."""
+    return click.option(
+        "--from",
+        "earlier",
+        metavar="RESULT",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help=help,
+    )
+
+
+def scales(default: str, help: str) -> Option:
+    """Return the option for multiples of bounds."""
+    return click.option("--scales", metavar="X,...", default=default, show_default=True,
+                        callback=numbers, help=help)  # fmt: skip
+
+
+def latents(default: str, help: str) -> Option:
+    """Return the option for numbers of latents."""
+    return click.option("--latents", metavar="N,...", default=default, show_default=True,
+                        callback=whole_numbers, help=help)  # fmt: skip
+
+
+def minutes(default: float, help: str) -> Option:
+    """Return the option for how long trainings take."""
+    return click.option("--minutes", metavar="N", type=click.FloatRange(min=0, min_open=True),
+                        default=default, show_default=True, help=help)  # fmt: skip
+
+
+def steps(help: str = "Train for N steps instead.") -> Option:
+    """Return the option for how many steps trainings take."""
+    return click.option("--steps", metavar="N", type=click.IntRange(min=1), help=help)
+
+
+def seed(help: str = "What random numbers are drawn from.") -> Option:
+    """Return the option for the seed of random numbers."""
+    return click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0,
+                        show_default=True, help=help)  # fmt: skip
+
+
+def replicas(default: int, help: str) -> Option:
+    """Return the option for how often events are resampled."""
+    return click.option("--replicas", metavar="N", type=click.IntRange(min=8), default=default,
+                        show_default=True, help=help)  # fmt: skip
 
 
 def asked(policy: str | None, bounds: Iterable[str]) -> Policy:

@@ -42,12 +42,6 @@ cut = click.option(
 signal = click.option(
     "--signal", metavar="FILE", help="Events of the signal, for an analysis that looks for one."
 )
-rows = click.option(
-    "--rows",
-    metavar="N",
-    type=click.IntRange(min=2),
-    help="Take the first N events of each file only.",
-)
 policies = click.option(
     "-p",
     "--policies",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from baler.cli import options, samples, talk
-from baler.cli.evaluate import RESULT, numbers
 from baler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,19 +38,13 @@ def _amounts(
 @click.option("--signal", metavar="FILE", required=True, help="Events of the signal.")
 @click.option("-a", "--analysis", "name", metavar="NAME", default="dijet", show_default=True,
               help="The search. A name that does not exist lists all analyses.")  # fmt: skip
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    metavar="DIR",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help=f"The folder for {RESULT} and the plots.",
-)
+@options.results(" and the plots.")
 @samples.policies
 @options.bound
-@click.option("--scales", metavar="X,...", default="1", show_default=True, callback=numbers,
-              help="How many times as wide the bounds are: more rungs of the ladder.")  # fmt: skip
+@options.scales(
+    "1",
+    "How many times as wide the bounds are: more rungs of the ladder.",
+)
 @click.option(
     "--codecs",
     metavar="GLOBS",
@@ -80,13 +73,14 @@ def _amounts(
               help="Events that there are for the disk.")  # fmt: skip
 @samples.cut
 @options.tree
-@samples.rows
+@options.rows
 @samples.other
 @samples.model
-@click.option("--replicas", metavar="N", type=click.IntRange(min=8), default=20, show_default=True,
-              help="Resampled sets of events, for the uncertainty of what is lost.")  # fmt: skip
-@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
-              help="What random numbers are drawn from.")  # fmt: skip
+@options.replicas(
+    20,
+    "Resampled sets of events, for the uncertainty of what is lost.",
+)
+@options.seed()
 @options.as_json
 @options.quiet
 @options.debug
@@ -161,14 +155,14 @@ def sensitivity(
     }  # fmt: skip
     found = found.with_about(about)
     folder.mkdir(parents=True, exist_ok=True)
-    found.save(folder / RESULT)
+    found.save(folder / options.RESULT)
     written = write_plots(found, folder)
     if as_json:
         talk.print_json(found.to_json())
     else:
         show(found)
     talk.notes((f"{t.name}: {t.failure}" for t in found.treated if t.failure), quiet=quiet)
-    talk.say(", ".join(map(str, [folder / RESULT, *written])), quiet=quiet)
+    talk.say(", ".join(map(str, [folder / options.RESULT, *written])), quiet=quiet)
 
 
 def _check(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from baler.cli import exits, options, samples, talk
-from baler.cli.evaluate import RESULT, numbers, whole_numbers
 
 if TYPE_CHECKING:
     from baler.physics.analyses import Analysis
@@ -22,15 +21,7 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="ANALYSIS", required=False)
 @click.argument("source", metavar="[SOURCE]", required=False)
 @samples.signal
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    metavar="DIR",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help=f"The folder for {RESULT}, report.html and figures/.",
-)
+@options.results(", report.html and figures/.")
 @samples.policies
 @options.bound
 @click.option(
@@ -39,23 +30,15 @@ if TYPE_CHECKING:
     help="What to compress with: names or patterns, separated by commas. By default 'baler', "
     "'mantissa + LZMA-9' (NanoAOD's rounding) and 'SZ3'. A name that does not exist lists all.",
 )
-@click.option(
-    "--scales",
-    metavar="X,...",
-    default="1",
-    show_default=True,
-    callback=numbers,
-    help="How many times as wide the bounds are: a treatment for each.",
+@options.scales(
+    "1",
+    "How many times as wide the bounds are: a treatment for each.",
 )
 @samples.cut
 @options.tree
-@click.option(
-    "--columns",
-    metavar="GLOBS",
-    default="*",
-    show_default=True,
-    help="The fields that are compressed: names or patterns, separated by commas. Those that the "
-    "analysis reads come along.",
+@options.columns(
+    "The fields that are compressed: names or patterns, separated by commas. Those that the "
+    "analysis reads come along."
 )
 @click.option("--all-columns", is_flag=True,
               help="Compare all floating-point columns one by one, not those of the analysis "
@@ -63,32 +46,21 @@ if TYPE_CHECKING:
 @click.option("--collection", metavar="NAME",
               help="Whose columns the classifier and sliced distances look at together; 'Jet', or "
               "'events'. By default that of the analysis.")  # fmt: skip
-@click.option("--replicas", metavar="N", type=click.IntRange(min=8), default=50, show_default=True,
-              help="Resampled sets of events, for the uncertainties of shifts.")  # fmt: skip
-@samples.rows
+@options.replicas(
+    50,
+    "Resampled sets of events, for the uncertainties of shifts.",
+)
+@options.rows
 @samples.other
 @samples.model
-@click.option("--latents", metavar="N,...", default="8", show_default=True, callback=whole_numbers,
-              help="Latents of an object, for families of autoencoders.")  # fmt: skip
-@click.option(
-    "--minutes",
-    metavar="N",
-    type=click.FloatRange(min=0, min_open=True),
-    default=2.0,
-    show_default=True,
-    help="How long each training takes.",
+@options.latents(
+    "8",
+    "Latents of an object, for families of autoencoders.",
 )
-@click.option("--steps", metavar="N", type=click.IntRange(min=1),
-              help="Train for N steps instead.")  # fmt: skip
-@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
-              help="What random numbers are drawn from.")  # fmt: skip
-@click.option(
-    "--from",
-    "earlier",
-    metavar="RESULT",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Make plots and page of a result again; nothing else is needed.",
-)
+@options.minutes(2.0, "How long each training takes.")
+@options.steps()
+@options.seed()
+@options.earlier("Make plots and page of a result again; nothing else is needed.")
 @click.option("-f", "--force", is_flag=True, help="Measure everything anew.")
 @options.as_json
 @options.quiet
@@ -189,7 +161,7 @@ def study(
                 about, force=force, quiet=quiet,
             )  # fmt: skip
         except KeyboardInterrupt:
-            talk.say(f"interrupted; the same command goes on from {folder / RESULT}")
+            talk.say(f"interrupted; the same command goes on from {folder / options.RESULT}")
             ctx.exit(exits.INTERRUPTED)
     with talk.steps("drawing", quiet=quiet) as report:
         page = write_report(found, folder, lambda name, done, total: report(name, "", done, total))
@@ -218,7 +190,7 @@ def _measured(
     from baler.physics.study.result import Study
     from baler.physics.study.run import Asked, study
 
-    target = folder / RESULT
+    target = folder / options.RESULT
     folder.mkdir(parents=True, exist_ok=True)
     earlier = Study.load(target) if target.exists() and not force else None
     with talk.steps("studying", quiet=quiet) as report:

@@ -32,28 +32,13 @@ SHORT = 12
 @options.policy
 @options.tree
 @options.skip_unreadable
-@click.option(
-    "--columns",
-    metavar="GLOBS",
-    default="*",
-    show_default=True,
-    help="Which columns to learn: names or patterns, separated by commas. Others are only looked "
-    "at.",
+@options.columns(
+    "Which columns to learn: names or patterns, separated by commas. Others are only looked at."
 )
-@click.option(
-    "--minutes",
-    metavar="N",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="How long to train, all networks together.",
-)
-@click.option(
-    "--steps",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Train every network for N steps, however long they take: the same seed then gives the "
-    "same model on the same machine.",
+@options.minutes(10.0, "How long to train, all networks together.")
+@options.steps(
+    "Train every network for N steps, however long they take: the same seed then gives the "
+    "same model on the same machine."
 )
 @click.option(
     "--device",
@@ -62,14 +47,7 @@ SHORT = 12
     show_default=True,
     help="Where to train; by default on a GPU if PyTorch finds one.",
 )
-@click.option(
-    "--seed",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="What the training draws its random numbers from.",
-)
+@options.seed("What the training draws its random numbers from.")
 @click.option(
     "--hidden",
     metavar="N",

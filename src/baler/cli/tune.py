@@ -75,7 +75,7 @@ def _policy_target(ctx: click.Context, parameter: click.Parameter, value: str) -
 )
 @samples.cut
 @options.tree
-@samples.rows
+@options.rows
 @click.option(
     "--held-out",
     metavar="PART",
@@ -93,16 +93,11 @@ def _policy_target(ctx: click.Context, parameter: click.Parameter, value: str) -
     help="One-sided: a shift and so many standard deviations of it have to be within the limit. "
     "With 0.5 only the shift itself.",
 )
-@click.option(
-    "--replicas",
-    metavar="N",
-    type=click.IntRange(min=8),
-    default=50,
-    show_default=True,
-    help="Resampled sets of events, for the uncertainties of the verdict.",
+@options.replicas(
+    50,
+    "Resampled sets of events, for the uncertainties of the verdict.",
 )
-@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
-              help="What random numbers are drawn from.")  # fmt: skip
+@options.seed()
 @click.option("--root/--no-root", "with_root", default=True, show_default=True,
               help="Say in the card what ROOT files of the same events take.")  # fmt: skip
 @click.option("-f", "--force", is_flag=True, help="Replace POLICY and its card if they exist.")
