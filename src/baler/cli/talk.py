@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
     from rich.table import Table
 
     from baler.training import Step
@@ -22,6 +23,10 @@ PIPE_WIDTH = 200
 
 NOTES = 10
 """Notes that are shown; a file may have hundreds."""
+
+PERCENT = "{task.percentage:3.0f} %"
+AMOUNT = PERCENT + "  {task.fields[amount]}"
+"""What stands beside a bar."""
 
 Report = Callable[[float, int], None]
 """Called with the fraction that is done and the bytes of column data behind it."""
@@ -91,19 +96,9 @@ def progress(what: str, *, quiet: bool = False) -> Iterator[Report | None]:
     if quiet or not _bars():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
     from baler.core.size import format_size
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %  {task.fields[amount]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    bar = _bar(AMOUNT)
     start = time.monotonic()
     task = bar.add_task(what, total=1.0, amount="")
 
@@ -154,18 +149,7 @@ def counting(
     if quiet or not _bars():
         yield lambda done, total: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %  {task.fields[amount]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        speed_estimate_period=300,
-    )
+    bar = _bar(AMOUNT, speed_over=300)
     start, before = time.monotonic(), 0
 
     def report(done: int, total: int) -> None:
@@ -190,17 +174,7 @@ def training(*, quiet: bool = False) -> Iterator[Callable[[Step], None]]:
     if not _bars():
         yield lambda step: say(f"{100 * step.done:3.0f} %  {_worth(step)}")
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    bar = _bar(PERCENT, width=20)
     with bar:
         task = bar.add_task("training", total=1.0)
         yield lambda step: bar.update(
@@ -214,6 +188,22 @@ def _worth(step: Step) -> str:
     return (
         f"{step.collection}: {step.bits:.3f} bits per value held out, "
         f"{step.marginal:.3f} without a model"
+    )
+
+
+def _bar(amount: str, *, width: int = 40, speed_over: float = 30) -> Progress:
+    """Return a bar with an amount beside it, and the time left by the speed of so many seconds."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(width),
+        TextColumn(amount),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        speed_estimate_period=speed_over,
     )
 
 
