@@ -738,11 +738,11 @@ def derive(
         at += number
     values = [column(axis.column).astype(F8) for axis in axes[1:]]
     if kind == 14:
-        return np.array([values[0][own[0]] if own else np.nan for own in children], F8)
-    with np.errstate(all="ignore"):
-        return np.array(
-            [quantity(kind, constant, *(v[own] for v in values)) for own in children], F8
-        )
+        found = [values[0][own[0]] if own else np.nan for own in children]
+    else:
+        with np.errstate(all="ignore"):
+            found = [quantity(kind, constant, *(v[own] for v in values)) for own in children]
+    return np.array([x if x == x else np.nan for x in found], F8)
 
 
 def total(x: Array) -> Any:

@@ -76,5 +76,16 @@ def momenta(
 ) -> None:
     """Fill in x, y, z and the magnitude of momenta, (4, n)."""
 
+def sums(values: npt.NDArray[np.float64], owner: Ints, to: npt.NDArray[np.float64]) -> None:
+    """Fill in sums over the children of objects; ``owner`` is the object of each child."""
+
+def largest(
+    values: npt.NDArray[np.float64],
+    owner: Ints,
+    chosen: npt.NDArray[np.bool_],
+    to: npt.NDArray[np.float64],
+) -> None:
+    """Fill in the largest values of chosen children, (ranks, objects); 0 where there are fewer."""
+
 def levels() -> list[str]:
     """Return the levels of instructions that run on this processor, the slowest first."""

@@ -10,6 +10,7 @@
 #include <list>
 
 #include "axes.hpp"
+#include "children.hpp"
 #include "lanes.hpp"
 #include "layout.hpp"
 
@@ -349,4 +350,5 @@ NB_MODULE(_native, module) {
         .def("decode", &Kernel::decode, "task"_a, "ends"_a, "streams"_a)
         .def("encode", &Kernel::encode, "task"_a, "ends"_a, "first"_a, "lanes"_a, "bits"_a);
     add_axes(module);
+    add_children(module);
 }

@@ -47,6 +47,7 @@ COLUMNS: dict[str, Array] = {
     "Child_pt": np.array([1.5, 7.5, 9.0, 2.0, 2.5, 3.5, np.nan], np.float32),
     "Child_id": np.array([2.5, -1.0, 11.0, 5.0, 1.0, np.inf, 0.0]),
 }
+NAN = np.float32(np.nan).tobytes()
 POINTED = ObjectSource(Derived.POINTING, JET_PT, (KEY, CHILD_PT), 0)
 
 
@@ -144,6 +145,15 @@ def test_quantities_that_do_not_exist_are_refused() -> None:
     for wrong in (replace(POINTED, kind=200), replace(POINTED, inputs=(KEY,))):
         with pytest.raises(Corrupt, match="no derived quantity"):
             task(jets(AXES, wrong))
+
+
+def test_what_is_not_a_number_has_the_same_bits_everywhere() -> None:
+    for bits in (0x7FC00000, 0xFFC00000, 0x7F800001, 0xFFFFFFFF):
+        pt = COLUMNS["Child_pt"].copy()
+        pt[:1].view(np.uint32)[:] = bits
+        with np.errstate(invalid="ignore"):
+            found = task(jets((replace(AXES[0], atoms=(NAN,)), *AXES[1:]), POINTED), Child_pt=pt)
+        assert found.object_features[:, 1].tolist() == [64, 0, 64, 0]  # the atom
 
 
 def test_children_of_other_events_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Momenta in native code have the bits of those in NumPy; ranks are those of the document."""
+"""What is derived in native code has the bits of NumPy's; ranks are those of the document."""
 
 from __future__ import annotations
 
@@ -55,3 +55,33 @@ def test_children_are_ranked_by_pt(seed: int) -> None:
                 )  # fmt: skip
                 ranked = [*sorted(pt[chosen], reverse=True), 0.0, 0.0, 0.0]
                 assert found[k] == ranked[kind - Derived.FIRST]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 1 << 32), st.sampled_from([0, 1, 5, 200]))
+def test_sums_and_ranks_are_those_of_the_reference(seed: int, size: int) -> None:
+    rng = np.random.default_rng(seed)
+    owner, nothing = rng.integers(-1, 7, size), np.zeros(size)
+    pt = np.where(rng.random(size) < 0.5, rng.choice(EDGES, size), rng.normal(size=size))
+    selector = rng.integers(-1, 3, size)
+    found = []
+    for name in ("", "reference"):
+        with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
+            patch.setenv("BALER_KERNEL", name)
+            family = Family(owner, 7, pt, nothing, nothing, nothing)
+            ranked = [family.largest(selector, constant) for constant in (-2, -1, 0, 1)]
+            found.append(np.stack([family.sum(family.pt), *np.concatenate(ranked)]))
+    here, there = found
+    unknown = np.isnan(there)
+    assert np.array_equal(np.isnan(here), unknown)
+    assert here[~unknown].tobytes() == there[~unknown].tobytes()
+
+
+def test_children_of_no_object_are_refused() -> None:
+    for owner in (-1, 3):
+        with pytest.raises(ValueError, match="belongs to no object"):
+            native.sums(np.ones(2), np.array([0, owner]), np.empty(3))
+    with pytest.raises(ValueError, match="unexpected shape"):
+        native.sums(np.ones(2), np.array([0]), np.empty(3))
+    with pytest.raises(ValueError, match="unexpected shape"):
+        native.largest(np.ones(2), np.array([0, 1]), np.ones(1, np.bool_), np.empty((3, 3)))

@@ -116,6 +116,10 @@ class Derivations:
         chosen = [self._axes[i] for i in source.inputs]
         if any(axis.counts != chosen[0].counts for axis in chosen) or not chosen[0].counts:
             raise Corrupt("a derived quantity is made of columns of different collections")
+        found = self._found(source, chosen)
+        return np.where(np.isnan(found), np.nan, found)  # machines make different ones
+
+    def _found(self, source: ObjectSource, chosen: Sequence[Axis]) -> Floats:
         if source.kind == Derived.POINTING:
             owner = self._owners(chosen[0])
             return _pointing(owner, self._column(chosen[1].column), int(self._counts.sum()))
@@ -159,9 +163,7 @@ class Family:
         """Keep the children that belong to an object."""
         self.there = owner >= 0
         self.owner, self.size = owner[self.there], size
-        self._ranked: tuple[Array, int, Ints, Ints] | None = (
-            None  # chosen children by pt, and counts
-        )
+        self._largest: tuple[Array, int, Floats] | None = None  # of a selector and a constant
         self.pt, self.eta, self.phi, self.mass = (
             array[self.there].astype(np.float64) for array in (pt, eta, phi, mass)
         )
@@ -237,7 +239,7 @@ class Family:
                 chosen = self.chosen(selector, constant)
                 return self.sum(np.where(chosen, self.momentum, 0.0)) / self.energy
             case Derived.FIRST | Derived.SECOND | Derived.THIRD:
-                return self.ranked(selector, constant, kind - Derived.FIRST)
+                return np.asarray(self.largest(selector, constant)[kind - Derived.FIRST])
             case Derived.CHARGE:
                 root, charge = np.sqrt(self.pt), selector[self.there].astype(np.float64)
                 charged = np.maximum(self.sum(np.where(charge != 0, root, 0.0)), LEAST)
@@ -272,31 +274,30 @@ class Family:
 
     def sum(self, values: Floats) -> Floats:
         """Return sums over the children of each object, in their order."""
-        return np.bincount(self.owner, values, self.size).astype(np.float64)
+        native, found = kernel.native(), np.empty(self.size)
+        if native is not None:
+            native[0].sums(values, self.owner, found)
+        else:
+            found[:] = np.bincount(self.owner, values, self.size)
+        return found
 
-    @cached_property
-    def by_pt(self) -> Ints:
-        """The children by their objects, those of one object by falling pt."""
-        order = np.argsort(self.owner, kind="stable")
-        owner, pt = self.owner[order], self.pt[order]
-        if ((owner[1:] == owner[:-1]) & ~(pt[1:] <= pt[:-1])).any():
-            return np.lexsort((-self.pt, self.owner))
-        return order
-
-    def ranked(self, selector: Array, constant: int, rank: int) -> Floats:
-        """Return the pt of the chosen child at a rank; 0 where there are fewer."""
-        if self._ranked is None or self._ranked[0] is not selector or self._ranked[1] != constant:
-            order = self.by_pt[self.chosen(selector, constant)[self.by_pt]]
-            self._ranked = (
-                selector,
-                constant,
-                order,
-                np.bincount(self.owner[order], None, self.size),
-            )
-        *_, order, children = self._ranked
-        there = children > rank
-        found = np.zeros(self.size)
-        found[there] = self.pt[order[(np.cumsum(children) - children)[there] + rank]]
+    def largest(self, selector: Array, constant: int) -> Floats:
+        """Return the three largest pt of chosen children, (3, objects); 0 where there are fewer."""
+        if (known := self._largest) and known[0] is selector and known[1] == constant:
+            return known[2]
+        chosen, native = self.chosen(selector, constant), kernel.native()
+        found = np.zeros((3, self.size))
+        if native is not None:
+            native[0].largest(self.pt, self.owner, chosen, found)
+        else:
+            order = np.lexsort((-self.pt, self.owner))
+            order = order[chosen[order]]
+            children = np.bincount(self.owner[order], None, self.size)
+            first = np.cumsum(children) - children
+            for rank in range(3):
+                there = children > rank
+                found[rank, there] = self.pt[order[first[there] + rank]]
+        self._largest = selector, constant, found
         return found
 
 

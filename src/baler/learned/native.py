@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from baler import _native
-from baler._native import AxisColumns, Kernel, Status, levels
+from baler._native import AxisColumns, Kernel, Status, largest, levels, sums
 from baler.errors import Corrupt, Truncated
 from baler.learned.axis import Axis
 from baler.learned.checks import check_task
 from baler.learned.model import Model
 from baler.learned.network import CollectionNet
 from baler.learned.task import Encoded, Map, Task, lane_ends
+
+__all__ = ["LEVELS", "axis_columns", "decode", "encode", "largest", "momenta", "sums"]
 
 TOGETHER = 8
 """Lanes that are worked on at once."""
