@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from baler.core.bounds import Bound, Range, scaled
-from baler.core.chunk import Chunk, empty_chunk, join_chunks, slice_chunk
+from baler.core.chunk import Chunk, slice_chunk
 from baler.core.schema import Fixed, Leaf, Schema, columns_of
 from baler.errors import UsageError
-from baler.io import open_source
+from baler.io import file_name, first_entries, open_source
 from baler.planning import Policy, matching
 
 HELD_OUT = 0.15
 """Part of the events, the last ones, that nothing is trained on."""
-CHUNK = 64_000_000
 OWN = "held out"
 """The name of the events of the first source that candidates are judged by."""
 WHOLE = "trained on"
@@ -128,19 +126,10 @@ def _read(
             if of[name].parent in whole - set(names):
                 needed = of[name].parent
                 raise UsageError(f"the bound {str(of[name])!r} of {name!r} needs {needed!r}")
-        chunks = []
-        left = source.entries if entries is None else min(entries, source.entries)
-        for chunk in source.chunks(CHUNK):
-            part = Chunk(chunk.entries, {name: chunk.columns[name] for name in names})
-            chunks.append(slice_chunk(schema, part, 0, min(left, part.entries)))
-            left -= chunks[-1].entries
-            if not left:
-                break
-        path_name = source.name.rpartition(":")[0] if ".root:" in source.name else source.name
         return _Read(
-            PurePath(path_name).name,
+            file_name(source),
             schema,
-            join_chunks(chunks or [empty_chunk(schema)]),
+            first_entries(source, schema, entries),
             {name: of[name] for name in names},
             tuple(source.notes),
         )

@@ -6,19 +6,16 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import PurePath
 
 import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from baler.core.chunk import Array, Chunk, choose_entries, empty_chunk, join_chunks, slice_chunk
+from baler.core.chunk import Array, Chunk, choose_entries, slice_chunk
 from baler.core.schema import Leaf, Schema, columns_of
 from baler.errors import UnknownColumn, UsageError, near
-from baler.io import open_source
+from baler.io import file_name, first_entries, open_source
 from baler.io.awkward import assemble
-
-CHUNK = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +111,4 @@ def read_events(
         ]  # fmt: skip
         columns = [column for column in everything.columns if column.name in kept]
         schema = replace(everything, columns=tuple(columns), fields=tuple(chosen))
-        chunks, left = [], opened.entries if entries is None else min(entries, opened.entries)
-        for chunk in opened.chunks(CHUNK):
-            part = Chunk(chunk.entries, {name: chunk.columns[name] for name in kept})
-            chunks.append(slice_chunk(schema, part, 0, min(left, part.entries)))
-            left -= chunks[-1].entries
-            if not left:
-                break
-        name = opened.name.rpartition(":")[0] if ".root:" in opened.name else opened.name
-        return Events(PurePath(name).name, schema, join_chunks(chunks or [empty_chunk(schema)]))
+        return Events(file_name(opened), schema, first_entries(opened, schema, entries))
