@@ -165,3 +165,13 @@ def test_columns_that_stay_exact_are_left_alone() -> None:
     settings = replace(Settings(bootstraps=30), exact=("x", "genWeight"))
     request = Request(Means(), {"data": made()}, parse_all(["shift(*) < 1 sigma"]), settings)
     assert tune(request).card.columns.keys() == {"y", "free"}
+
+
+def test_what_no_events_can_tell_is_said_once() -> None:
+    sample = made(600)
+    constant = np.full(len(sample), 7, np.float32)  # a mean without an uncertainty
+    some = np.where(np.arange(600) < 300, sample.chunk.columns["y"], 7)  # no more in held-out ones
+    for y, said in ((constant, [""]), (some.astype(np.float32), [" (held out events)"])):
+        found = run("shift(* mass) < 1 sigma", events=sample.with_columns({"y": y}))
+        reason = "shift(* mass) < 1 sigma: y mass: its statistical uncertainty is 0"
+        assert list(found.card.untested) == [reason + one for one in said]

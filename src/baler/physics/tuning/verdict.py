@@ -31,10 +31,15 @@ class Verdict:
             )
             for which, events in self.before.items()
         }
-        self.pairs, self.untested = {}, []
+        self.pairs, untested = {}, dict[str, list[str]]()
         for which, paired in self.paired.items():
-            self.pairs[which], untested = paired.testable(request.of_analysis)
-            self.untested += [f"{why} ({which} events)" for why in untested]
+            self.pairs[which], reasons = paired.testable(request.of_analysis)
+            for why in reasons:
+                untested.setdefault(why, []).append(which)
+        self.untested = [
+            why if len(sets) == len(self.paired) else f"{why} ({sets[0]} events)"
+            for why, sets in untested.items()
+        ]
         self.exact = compressed(request.main, {})
 
     def compressed(self, bounds: Mapping[str, Bound]) -> dict[str, Compressed]:
