@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from baler.container import parts
 from baler.container.parts import pack_part, unpack_part, vocabulary
 from baler.core.bytes import ByteReader, varint
 from baler.entropy.lz import ZSTD_MAGIC, lzma_compress, zstd_compress
-from baler.errors import Corrupt
+from baler.errors import BalerError, Corrupt
 
 NAMES = b"run\0luminosityBlock\0event\0nJet\0Jet_pt\0eta\0phi\0mass\0HLT_IsoMu24\0"
 PHRASE = vocabulary()[1000:5000]
@@ -69,10 +70,14 @@ def test_no_flipped_bit_makes_trouble() -> None:
         assert len(found) == len(PHRASE)
 
 
-def test_another_vocabulary_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts.lzma, "decompress", lambda _: lzma.compress(b"other names"))
+@pytest.mark.parametrize("packed", [lzma.compress(b"other names"), b"", b"no .xz file"])
+def test_another_vocabulary_is_noticed(
+    packed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vocabulary.xz").write_bytes(packed)
+    monkeypatch.setattr(parts, "files", lambda _: tmp_path)
     vocabulary.cache_clear()
-    with pytest.raises(RuntimeError, match="install again"):
+    with pytest.raises(BalerError, match="install it again"):
         vocabulary()
     monkeypatch.undo()
     assert len(vocabulary()) == 295_399

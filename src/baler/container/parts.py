@@ -16,7 +16,7 @@ from baler.entropy.lz import (
     zstd_compress,
     zstd_decompress,
 )
-from baler.errors import Corrupt
+from baler.errors import BalerError, Corrupt
 
 VOCABULARY_SHA256 = "7696316bc901a91cade412cde8a5dddd004280b50059689b0aadf9978aa27b86"
 
@@ -31,12 +31,16 @@ A file that does without can be read with the page on the format alone.
 def vocabulary() -> bytes:
     """Return names and titles of common event formats, as they would be in an index.
 
-    Raises RuntimeError if the package is damaged: other bytes would give other names.
+    Raises BalerError if the package is damaged: other bytes would give other names.
     """
-    packed = files(__package__).joinpath("vocabulary.xz").read_bytes()
-    plain = lzma.decompress(packed)
+    try:
+        plain = lzma.decompress(files(__package__).joinpath("vocabulary.xz").read_bytes())
+    except (OSError, EOFError, lzma.LZMAError):
+        plain = b""
     if hashlib.sha256(plain).hexdigest() != VOCABULARY_SHA256:
-        raise RuntimeError("the vocabulary of this installation of baler is damaged; install again")
+        raise BalerError(
+            "the vocabulary in this copy of baler is damaged; install it again"
+        )
     return plain
 
 
