@@ -38,9 +38,7 @@ def vocabulary() -> bytes:
     except (OSError, EOFError, lzma.LZMAError):
         plain = b""
     if hashlib.sha256(plain).hexdigest() != VOCABULARY_SHA256:
-        raise BalerError(
-            "the vocabulary in this copy of baler is damaged; install it again"
-        )
+        raise BalerError("the vocabulary in this copy of baler is damaged; install it again")
     return plain
 
 

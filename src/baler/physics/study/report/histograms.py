@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,17 @@ from baler.physics.study.binned import Binned
 from baler.physics.study.columns import ERROR_EDGES
 from baler.physics.study.report.looks import (
     ROOM,
-    Looks,
     by_policy,
     label,
     legend_below,
     of_codecs,
     steps,
 )
-from baler.physics.study.result import Sample, Study
+from baler.physics.study.result import Effect, Sample, Study
+
+Effects = Sequence[Effect]
+Panel = Sequence[Any]
+"""The axes of a panel: above, and of the ratio below if there is one."""
 
 ACROSS, DOWN = 3, 2
 WIDE = 30.0
@@ -27,109 +30,113 @@ WIDE = 30.0
 
 def spectra(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the histograms that the analysis measures from, with its curves."""
-    names = list(found.originals.spectra)
-    looks = of_codecs(found)
-    for policy, effects in by_policy(found).items():
-        labels = {effect.name: label(effect) for effect in effects}
-        figure, panels = _panels(pyplot, len(names))
-        for name, panel in zip(names, panels, strict=True):
-            before = found.originals.spectra[name]
-            after = {one.name: one.spectra[name] for one in effects if name in one.spectra}
-            _pair(panel, before, after, looks, labels)
-            panel[0].set_ylabel(_density(before, name))
-        _finish(figure, panels, found.samples[0], policy)
-        yield figure
+    known = found.originals.spectra
+
+    def draw(effects: Effects, name: str, panel: Panel) -> None:
+        after = {one.name: one.spectra[name] for one in effects if name in one.spectra}
+        _pair(panel, known[name], after, found, name)
+
+    return _figures(pyplot, found, lambda _: list(known), draw)
 
 
 def observables(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the variables of the analysis."""
-    names = list(found.originals.observables)
-    looks = of_codecs(found)
-    for policy, effects in by_policy(found).items():
-        labels = {effect.name: label(effect) for effect in effects}
-        figure, panels = _panels(pyplot, len(names))
-        for name, panel in zip(names, panels, strict=True):
-            after = {
-                one.name: change.after
-                for one in effects
-                for change in one.observables
-                if f"{change.role}: {change.observable}" == name
-            }
-            before = found.originals.observables[name]
-            _pair(panel, before, after, looks, labels)
-            panel[0].set_ylabel(_density(before, f"{name.partition(':')[0]}, weight"))
-        _finish(figure, panels, found.samples[0], policy)
-        yield figure
+    known = found.originals.observables
+
+    def draw(effects: Effects, name: str, panel: Panel) -> None:
+        after = {
+            one.name: change.after
+            for one in effects
+            for change in one.observables
+            if f"{change.role}: {change.observable}" == name
+        }
+        _pair(panel, known[name], after, found, f"{name.partition(':')[0]}, weight")
+
+    return _figures(pyplot, found, lambda _: list(known), draw)
 
 
 def columns(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the columns that were compared one by one."""
-    names = list(found.originals.columns)
-    looks = of_codecs(found)
-    for policy, effects in by_policy(found).items():
-        labels = {effect.name: label(effect) for effect in effects}
-        for start in range(0, len(names), ACROSS * DOWN):
-            page = names[start : start + ACROSS * DOWN]
-            figure, panels = _panels(pyplot, len(page))
-            for name, panel in zip(page, panels, strict=True):
-                after = {
-                    one.name: change.after
-                    for one in effects
-                    for change in one.columns
-                    if change.column == name
-                }
-                before = found.originals.columns[name]
-                _pair(panel, before, after, looks, labels)
-                panel[0].set_ylabel(_density(before, "weight"))
-            _finish(figure, panels, found.samples[0], policy)
-            yield figure
+    known = found.originals.columns
+
+    def draw(effects: Effects, name: str, panel: Panel) -> None:
+        after = {
+            one.name: change.after
+            for one in effects
+            for change in one.columns
+            if change.column == name
+        }
+        _pair(panel, known[name], after, found, "weight")
+
+    return _figures(pyplot, found, lambda _: list(known), draw, page=ACROSS * DOWN)
 
 
 def changes(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy how the variables of matched objects change."""
-    names = list(found.originals.observables)
     looks = of_codecs(found)
-    for policy, effects in by_policy(found).items():
-        figure, panels = _panels(pyplot, len(names), ratio=False)
-        for name, (axes,) in zip(names, panels, strict=True):
-            for effect in effects:
-                for one in effect.observables:
-                    whole = float(np.sum(one.changes.contents))
-                    if f"{one.role}: {one.observable}" == name and whole:
-                        edges = np.array(one.changes.edges)
-                        steps(axes, edges, np.array(one.changes.contents) / whole / np.diff(edges),
-                              label=label(effect), **looks[effect.name].outline)  # fmt: skip
-                        axes.set_xlabel(one.changes.label, fontsize=9.5)
-            axes.set_ylabel(f"{name.partition(':')[0]}, density")
-            axes.set_yscale("log")
-        _finish(figure, panels, found.samples[0], policy)
-        yield figure
+
+    def draw(effects: Effects, name: str, panel: Panel) -> None:
+        (axes,) = panel
+        for effect in effects:
+            for one in effect.observables:
+                whole = float(np.sum(one.changes.contents))
+                if f"{one.role}: {one.observable}" == name and whole:
+                    edges = np.array(one.changes.edges)
+                    steps(axes, edges, np.array(one.changes.contents) / whole / np.diff(edges),
+                          label=label(effect), **looks[effect.name].outline)  # fmt: skip
+                    axes.set_xlabel(one.changes.label, fontsize=9.5)
+        axes.set_ylabel(f"{name.partition(':')[0]}, density")
+        axes.set_yscale("log")
+
+    names = list(found.originals.observables)
+    return _figures(pyplot, found, lambda _: names, draw, ratio=False)
 
 
 def errors(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the errors of columns in units of their bounds."""
     looks = of_codecs(found)
-    for policy, effects in by_policy(found).items():
-        names = [
+
+    def wrong(effects: Effects) -> list[str]:
+        return [
             name
             for name in found.originals.columns
             if any(sum(c.errors) for e in effects for c in e.columns if c.column == name)
         ]
-        for start in range(0, len(names), ACROSS * DOWN):
-            page = names[start : start + ACROSS * DOWN]
-            figure, panels = _panels(pyplot, len(page), ratio=False)
-            for name, (axes,) in zip(page, panels, strict=True):
-                for effect in effects:
-                    counts = next(c.errors for c in effect.columns if c.column == name)
-                    if sum(counts):
-                        part = np.array(counts) / sum(counts) / np.diff(ERROR_EDGES)
-                        steps(axes, ERROR_EDGES, part, label=label(effect),
-                              **looks[effect.name].outline)  # fmt: skip
-                axes.set_xlabel(f"{name}: error / bound")
-                axes.set_ylabel("density")
-                axes.set_ylim(bottom=0)
-                for side in (-1, 1):
-                    axes.axvline(side, color="0.6", linewidth=0.8, zorder=1)
+
+    def draw(effects: Effects, name: str, panel: Panel) -> None:
+        (axes,) = panel
+        for effect in effects:
+            counts = next(c.errors for c in effect.columns if c.column == name)
+            if sum(counts):
+                part = np.array(counts) / sum(counts) / np.diff(ERROR_EDGES)
+                steps(axes, ERROR_EDGES, part, label=label(effect), **looks[effect.name].outline)
+        axes.set_xlabel(f"{name}: error / bound")
+        axes.set_ylabel("density")
+        axes.set_ylim(bottom=0)
+        for side in (-1, 1):
+            axes.axvline(side, color="0.6", linewidth=0.8, zorder=1)
+
+    return _figures(pyplot, found, wrong, draw, page=ACROSS * DOWN, ratio=False)
+
+
+def _figures(
+    pyplot: Any,
+    found: Study,
+    names_of: Callable[[Effects], list[str]],
+    draw: Callable[[Effects, str, Panel], None],
+    *,
+    page: int | None = None,
+    ratio: bool = True,
+) -> Iterator[Any]:
+    """Yield for each policy figures with a panel for each name, at most ``page`` of them."""
+    for policy, effects in by_policy(found).items():
+        names = names_of(effects)
+        many = page or max(len(names), 1)
+        for start in range(0, len(names), many):
+            some = names[start : start + many]
+            figure, panels = _panels(pyplot, len(some), ratio=ratio)
+            for name, panel in zip(some, panels, strict=True):
+                draw(effects, name, panel)
             _finish(figure, panels, found.samples[0], policy)
             yield figure
 
@@ -138,7 +145,7 @@ def _across(count: int) -> int:
     return 2 if count == ACROSS + 1 else min(count, ACROSS)
 
 
-def _panels(pyplot: Any, count: int, *, ratio: bool = True) -> tuple[Any, list[Sequence[Any]]]:
+def _panels(pyplot: Any, count: int, *, ratio: bool = True) -> tuple[Any, list[Panel]]:
     """Return a figure, and for each panel its axes: above, and of the ratio below."""
     across = _across(count)
     down = -(-count // across)
@@ -146,7 +153,7 @@ def _panels(pyplot: Any, count: int, *, ratio: bool = True) -> tuple[Any, list[S
     height = figure.get_size_inches()[1]
     grid = figure.add_gridspec(down, across, hspace=0.32, wspace=0.34, bottom=ROOM / height,
                                top=1 - 0.3 / height)  # fmt: skip
-    panels: list[Sequence[Any]] = []
+    panels: list[Panel] = []
     for at in range(count):
         cell = grid[at // across, at % across]
         if not ratio:
@@ -158,7 +165,7 @@ def _panels(pyplot: Any, count: int, *, ratio: bool = True) -> tuple[Any, list[S
     return figure, panels
 
 
-def _finish(figure: Any, panels: Sequence[Sequence[Any]], sample: Sample, policy: str) -> None:
+def _finish(figure: Any, panels: Sequence[Panel], sample: Sample, policy: str) -> None:
     first = panels[0][0]
     across = _across(len(panels))
     first.set_title("baler", loc="left", fontweight="bold", fontsize=12)
@@ -180,13 +187,15 @@ def _density(before: Binned, what: str) -> str:
 
 
 def _pair(
-    panel: Sequence[Any],
+    panel: Panel,
     before: Binned,
     after: Mapping[str, Binned],
-    looks: Looks,
-    labels: Mapping[str, str],
+    found: Study,
+    what: str,
 ) -> None:
+    """Draw contents, which are ``what``, before and after, by the names of effects."""
     above, below = panel
+    looks, labels = of_codecs(found), {effect.name: label(effect) for effect in found.effects}
     edges, old = np.array(before.edges), np.nan_to_num(before.contents)
     sigma = np.sqrt(np.nan_to_num(before.variances))
     widths = np.diff(edges) if "[" in before.label else np.ones(len(old))
@@ -218,6 +227,7 @@ def _pair(
     below.axhline(1, color="0.4", linewidth=0.8)
     below.set_xlabel(before.label)
     below.set_ylabel("after / before", fontsize=10, loc="center")
+    above.set_ylabel(_density(before, what))
     above.tick_params(labelbottom=False)
 
 
