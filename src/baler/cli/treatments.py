@@ -28,6 +28,7 @@ from baler.evaluate.candidates import (
     Setting,
     Told,
     Untrained,
+    by_bounds,
 )
 from baler.evaluate.events import Events as Judged
 from baler.evaluate.peers import FILES, FilePeer
@@ -75,8 +76,7 @@ class FileCandidate:
         self, events: Judged, scales: Sequence[float], latents: Sequence[int]
     ) -> list[Setting]:
         """Return a setting for each scale; one, if bounds do not matter."""
-        wide = [Setting(float(scale)) for scale in scales]
-        return wide if self.peer.kind == "bounded" and events.lossy else [Setting()]
+        return by_bounds(events, scales) if self.peer.kind == "bounded" else [Setting()]
 
     def coder(self, events: Judged, setting: Setting, told: Told) -> Coder:
         """Return what writes and reads files."""
