@@ -24,9 +24,12 @@ class Levels:
                 together = tuple(sorted(group.columns, key=order.index))
                 self._unit.update(dict.fromkeys(together, together))
         self._units = list(dict.fromkeys(self._unit[at] for at in order))
+        self._above = {
+            unit: {self._unit[need] for at in unit for need in self.needs[at]} - {unit}
+            for unit in self._units
+        }
         self._level: dict[Unit, int] = {}
-        for unit in self._units:
-            above = {self._unit[need] for at in unit for need in self.needs[at]} - {unit}
+        for unit, above in self._above.items():
             self._level[unit] = 1 + max((self._level[other] for other in above), default=-1)
 
     def of(self, positions: Iterable[int], known: Container[Unit] = ()) -> list[list[Unit]]:
@@ -39,7 +42,7 @@ class Levels:
         while stack:
             unit = stack.pop()
             if unit not in known:
-                new = {self._unit[need] for at in unit for need in self.needs[at]} - wanted
+                new = self._above[unit] - wanted
                 wanted |= new
                 stack += new
         depth = 1 + max((self._level[unit] for unit in wanted), default=-1)

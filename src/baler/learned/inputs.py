@@ -108,11 +108,18 @@ def event_features(
 ) -> Features:
     """Return the features of events, (events, features)."""
     table = np.zeros((events, _width(axes, sources)), np.int16)
+    one = np.ones(events, np.int64)
+    known: dict[str, tuple[Ints, Ints]] = {}  # how many objects an event has, and the first
     for source, part in zip(sources, _of_sources(axes, sources, table), strict=True):
         axis = axes[source.axis]
-        counts = column(axis.counts).astype(np.int64) if axis.counts else np.ones(events, np.int64)
+        if axis.counts not in known:
+            some = (
+                column(axis.counts).astype(np.int64) if axis.counts else np.ones(events, np.int64)
+            )
+            known[axis.counts] = some, np.cumsum(some) - some
+        counts, first = known[axis.counts]
         there = counts > source.rank
-        values = column(axis.column)[(np.cumsum(counts) - counts)[there] + source.rank]
+        values = column(axis.column)[first[there] + source.rank]
         found = np.empty((values.size, part.shape[1]), np.int16)
         source_features(axis, *split(axis, values), found)
         part[there] = found
