@@ -34,7 +34,7 @@ TRIAL = 1 << 13
 SURE = 0.5
 """The same in small columns: a sample does not see what repeats, and their real ones are cheap."""
 SAMPLE = 1 << 11
-"""Sizes of ordinary payloads are estimated from so many values; of up to twice as many from all."""
+"""Sizes of ordinary payloads are estimated from so many values."""
 LARGE = 1 << 16
 """Real payloads of larger columns are estimated once more before they are made."""
 LANE = 1 << 9
@@ -313,7 +313,7 @@ class GroupEncoder:
         ``estimates`` become sizes where columns are given.
         """
         given = dict(layout.given)
-        clear = 1.0 if self.size <= 2 * SAMPLE else CLEAR if self.size > LARGE else SURE
+        clear = CLEAR if self.size > LARGE else SURE
         for at in self.order:
             if at in given or costs[at] < clear * estimates[at]:
                 continue

@@ -113,9 +113,7 @@ def event_features(
     for source, part in zip(sources, _of_sources(axes, sources, table), strict=True):
         axis = axes[source.axis]
         if axis.counts not in known:
-            some = (
-                column(axis.counts).astype(np.int64) if axis.counts else np.ones(events, np.int64)
-            )
+            some = column(axis.counts).astype(np.int64) if axis.counts else one
             known[axis.counts] = some, np.cumsum(some) - some
         counts, first = known[axis.counts]
         there = counts > source.rank
