@@ -40,9 +40,9 @@ from baler.container import Reader, Writer
 from baler.container.blocks import pack_block, unpack_block
 from baler.container.index import Index, pack_index, unpack_index
 from baler.container.layout import HEADER_SIZE, TAIL_SIZE, check_header, pack_tail
+from baler.container.parts import pack_part, unpack_part
 from baler.core.bytes import ByteReader, varint
 from baler.core.recipe import Group
-from baler.entropy.lz import lzma_compress, lzma_decompress
 from baler.errors import FormatError
 
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
@@ -379,24 +379,11 @@ def _with_model(file: bytes, other: bytes, chance: random.Random) -> bytes:
 def _with_core(index: bytes, chance: random.Random) -> bytes:
     """Return an index whose core, or metadata, is damaged below the compression."""
     reader = ByteReader(index)
-    core, core_stored = _part(reader)
-    rest = bytes(reader.rest())
+    core, rest = bytes(unpack_part(reader)), bytes(reader.rest())
+    others = chance.choice((0, 1 << 40))  # of a small file, or a large one without vocabulary
     if chance.random() < 0.9:
-        return _packed(mutate(core, core, chance), core_stored) + rest
-    plain_rest = mutate(rest, core, chance)
-    return _packed(core, core_stored) + plain_rest
-
-
-def _part(reader: ByteReader) -> tuple[bytes, bool]:
-    size, stored = reader.varint(), reader.varint()
-    body = bytes(reader.take(stored))
-    return (body, False) if stored == size else (lzma_decompress(body, size), True)
-
-
-def _packed(plain: bytes, compressed: bool) -> bytes:
-    packed = lzma_compress(plain)
-    stored = packed if compressed and len(packed) < len(plain) else plain
-    return varint(len(plain)) + varint(len(stored)) + stored
+        return pack_part(mutate(core, core, chance), others) + rest
+    return pack_part(core, others) + mutate(rest, core, chance)
 
 
 def _with_payload(file: bytes, other: bytes, chance: random.Random) -> bytes:
