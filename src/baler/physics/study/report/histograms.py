@@ -11,6 +11,7 @@ from baler.physics.study.binned import Binned
 from baler.physics.study.columns import ERROR_EDGES
 from baler.physics.study.report.looks import (
     ROOM,
+    Looks,
     by_policy,
     label,
     legend_below,
@@ -30,45 +31,34 @@ WIDE = 30.0
 
 def spectra(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the histograms that the analysis measures from, with its curves."""
-    known = found.originals.spectra
 
-    def draw(effects: Effects, name: str, panel: Panel) -> None:
-        after = {one.name: one.spectra[name] for one in effects if name in one.spectra}
-        _pair(panel, known[name], after, found, name)
+    def after(effect: Effect, name: str) -> Binned | None:
+        return effect.spectra.get(name)
 
-    return _figures(pyplot, found, lambda _: list(known), draw)
+    return _pairs(pyplot, found, found.originals.spectra, after, lambda name: name)
 
 
 def observables(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the variables of the analysis."""
-    known = found.originals.observables
 
-    def draw(effects: Effects, name: str, panel: Panel) -> None:
-        after = {
-            one.name: change.after
-            for one in effects
-            for change in one.observables
-            if f"{change.role}: {change.observable}" == name
-        }
-        _pair(panel, known[name], after, found, f"{name.partition(':')[0]}, weight")
+    def after(effect: Effect, name: str) -> Binned | None:
+        known = {f"{one.role}: {one.observable}": one.after for one in effect.observables}
+        return known.get(name)
 
-    return _figures(pyplot, found, lambda _: list(known), draw)
+    def what(name: str) -> str:
+        return f"{name.partition(':')[0]}, weight"
+
+    return _pairs(pyplot, found, found.originals.observables, after, what)
 
 
 def columns(pyplot: Any, found: Study) -> Iterator[Any]:
     """Yield for each policy the columns that were compared one by one."""
+
+    def after(effect: Effect, name: str) -> Binned | None:
+        return {one.column: one.after for one in effect.columns}.get(name)
+
     known = found.originals.columns
-
-    def draw(effects: Effects, name: str, panel: Panel) -> None:
-        after = {
-            one.name: change.after
-            for one in effects
-            for change in one.columns
-            if change.column == name
-        }
-        _pair(panel, known[name], after, found, "weight")
-
-    return _figures(pyplot, found, lambda _: list(known), draw, page=ACROSS * DOWN)
+    return _pairs(pyplot, found, known, after, lambda name: "weight", page=ACROSS * DOWN)
 
 
 def changes(pyplot: Any, found: Study) -> Iterator[Any]:
@@ -117,6 +107,27 @@ def errors(pyplot: Any, found: Study) -> Iterator[Any]:
             axes.axvline(side, color="0.6", linewidth=0.8, zorder=1)
 
     return _figures(pyplot, found, wrong, draw, page=ACROSS * DOWN, ratio=False)
+
+
+def _pairs(
+    pyplot: Any,
+    found: Study,
+    known: Mapping[str, Binned],
+    after_of: Callable[[Effect, str], Binned | None],
+    what: Callable[[str], str],
+    *,
+    page: int | None = None,
+) -> Iterator[Any]:
+    """Yield figures of what was ``known`` before; contents are ``what``, by the name."""
+    looks, labels = of_codecs(found), {effect.name: label(effect) for effect in found.effects}
+
+    def draw(effects: Effects, name: str, panel: Panel) -> None:
+        every = {effect.name: after_of(effect, name) for effect in effects}
+        after = {one: binned for one, binned in every.items() if binned is not None}
+        _pair(panel, known[name], after, looks, labels)
+        panel[0].set_ylabel(_density(known[name], what(name)))
+
+    return _figures(pyplot, found, lambda _: list(known), draw, page=page)
 
 
 def _figures(
@@ -190,12 +201,11 @@ def _pair(
     panel: Panel,
     before: Binned,
     after: Mapping[str, Binned],
-    found: Study,
-    what: str,
+    looks: Looks,
+    labels: Mapping[str, str],
 ) -> None:
-    """Draw contents, which are ``what``, before and after, by the names of effects."""
+    """Draw contents before and after, by the names of effects, and their ratio."""
     above, below = panel
-    looks, labels = of_codecs(found), {effect.name: label(effect) for effect in found.effects}
     edges, old = np.array(before.edges), np.nan_to_num(before.contents)
     sigma = np.sqrt(np.nan_to_num(before.variances))
     widths = np.diff(edges) if "[" in before.label else np.ones(len(old))
@@ -227,7 +237,6 @@ def _pair(
     below.axhline(1, color="0.4", linewidth=0.8)
     below.set_xlabel(before.label)
     below.set_ylabel("after / before", fontsize=10, loc="center")
-    above.set_ylabel(_density(before, what))
     above.tick_params(labelbottom=False)
 
 
