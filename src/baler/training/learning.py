@@ -108,7 +108,7 @@ def learn(
             settings,
             seed=settings.seed + i,
             minutes=settings.minutes * share,
-            hidden=(widths or {}).get(part.counts) or settings.units(len(part.columns)),
+            hidden=(widths or {}).get(part.counts, settings.hidden),
         )
         net, held, state = _train(
             trained, held_out, design, part, own, checkpoint, report, marginal, sample.part
