@@ -29,10 +29,8 @@ EVERY = -2
 """As a constant: all children count."""
 NOT_ZERO = -1
 """As a constant: children with a selector that is not zero count."""
-RUN = 1 << 13
-"""Children whose momenta are computed at once, so that what is in between stays in the cache."""
 MANY = 1 << 16
-"""About so many children are looked at together, for the same reason."""
+"""About so many children are looked at together, so that what is in between stays in the cache."""
 LEAST = 2.0**-40
 """Sums that are divided by are at least this."""
 
@@ -180,13 +178,7 @@ class Family:
         if native is not None:
             found: tuple[Floats, ...] = native[0].momenta(self.pt, self.eta, self.phi, **native[1])
             return found
-        if self.pt.size <= RUN:
-            return _components(self.pt, self.eta, self.phi)
-        made = [
-            _components(*(x[first : first + RUN] for x in (self.pt, self.eta, self.phi)))
-            for first in range(0, self.pt.size, RUN)
-        ]
-        return tuple(np.concatenate(part) for part in zip(*made, strict=True))
+        return _components(self.pt, self.eta, self.phi)
 
     @cached_property
     def momentum(self) -> Floats:
