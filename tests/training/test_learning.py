@@ -146,6 +146,13 @@ def test_columns_that_are_not_wanted_are_only_looked_at() -> None:
     assert set(columns) == {"PF_eta", "PF_phi"}
 
 
+@pytest.mark.parametrize(("hidden", "units"), [(None, 64), (32, 32)])
+def test_networks_of_few_columns_are_narrow(hidden: int | None, units: int) -> None:
+    settings = replace(QUICK, steps=3, hidden=hidden)
+    found = trained(pair(noise=0.05), {"*": "abs 1e-3"}, settings=settings)
+    assert [part.net.bias.shape for part in found.learned] == [(units,)]
+
+
 def test_columns_that_follow_from_others_have_no_place_in_a_network() -> None:
     random = np.random.default_rng(0)
     kind = random.integers(0, 6, EVENTS)
